@@ -1,0 +1,30 @@
+// Package storage holds the interface that a user implements to keep the
+// tasks of the in-memory broker over a restart.
+package storage
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// Storage keeps tasks. Plug one into memory.Options or jobsy.WorkerOptions:
+// every change is then written through before it counts, and what a former
+// process left is there again after a restart.
+//
+// The broker makes one call at a time and waits for it, so a slow storage
+// slows the queue. The task it hands over must not be changed or kept; its
+// MarshalBinary is a compact record that UnmarshalBinary reads back whole. A
+// storage is shared by no two brokers at once.
+type Storage interface {
+	// SaveTask inserts the task or replaces the one with its ID.
+	SaveTask(t *task.Task) error
+	// LoadTask returns the task, or an error that is task.ErrNotFound.
+	LoadTask(id uuid.UUID) (*task.Task, error)
+	// LoadAllTasks returns every task, in any order.
+	LoadAllTasks() ([]*task.Task, error)
+	// DeleteTask removes the task. That there is none is no error.
+	DeleteTask(id uuid.UUID) error
+	// UpdateTaskStatus changes nothing but the task's Status.
+	UpdateTaskStatus(id uuid.UUID, status task.Status) error
+}

@@ -1,0 +1,79 @@
+package task
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+)
+
+// Errors of enqueuing.
+var (
+	// ErrInvalid is what every *FieldError is.
+	ErrInvalid = errors.New("invalid")
+	// ErrDuplicate means that another task stands in this one's place. The
+	// error is a *DuplicateError, which says which.
+	ErrDuplicate = errors.New("duplicate task")
+	// ErrUnavailable means that the broker could not be reached or did not
+	// answer in time. Whether it has acted is unknown; giving it the
+	// identical task again is safe.
+	ErrUnavailable = errors.New("broker unavailable")
+	// ErrClosed means that the broker, client or server was closed.
+	ErrClosed = errors.New("closed")
+)
+
+// Errors of looking up.
+var (
+	// ErrNotFound means that no such task is known: it never was, or its
+	// retention has passed.
+	ErrNotFound = errors.New("task not found")
+	// ErrRecord means that a stored record could not be decoded.
+	ErrRecord = errors.New("malformed record")
+)
+
+// Errors of running: the causes of a handler's cancelled context, and what
+// brokers answer to a late worker.
+var (
+	// ErrLeaseLost means that the lease has passed to another worker, or ran
+	// out while the broker could not be reached.
+	ErrLeaseLost = errors.New("lease lost")
+	// ErrCancelled means that the task was cancelled.
+	ErrCancelled = errors.New("task cancelled")
+	// ErrTimeout means that the attempt outlived the task's Timeout.
+	ErrTimeout = errors.New("attempt timed out")
+	// ErrDeadline means that the task's Deadline has passed.
+	ErrDeadline = errors.New("task deadline passed")
+	// ErrShutdown means that the server stops and hands the task back.
+	ErrShutdown = errors.New("server shutting down")
+)
+
+// FieldError says which field broke which rule. It is ErrInvalid.
+type FieldError struct {
+	Field string // as the user spells it: "Priority", "ServerOptions.Concurrency"
+	Rule  string // what holds for it: "must be 1 to 255, or 0 for the default"
+	Value string // what was found, cut to a readable length; may be empty
+}
+
+// Error returns one line: the field, the rule, and the value if there is one.
+func (e *FieldError) Error() string {
+	if e.Value == "" {
+		return e.Field + " " + e.Rule
+	}
+	return fmt.Sprintf("%s %s, got %s", e.Field, e.Rule, e.Value)
+}
+
+// Is reports whether target is ErrInvalid.
+func (e *FieldError) Is(target error) bool { return target == ErrInvalid }
+
+// DuplicateError carries the id of the task that stands. It is ErrDuplicate.
+type DuplicateError struct {
+	ID uuid.UUID
+}
+
+// Error names the task that stands.
+func (e *DuplicateError) Error() string {
+	return fmt.Sprintf("ID must be unique in its queue: task %s stands already", e.ID)
+}
+
+// Is reports whether target is ErrDuplicate.
+func (e *DuplicateError) Is(target error) bool { return target == ErrDuplicate }

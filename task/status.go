@@ -1,0 +1,29 @@
+package task
+
+// Status is where a task stands between being enqueued and its end.
+type Status string
+
+// A task is waiting (scheduled, pending, retrying), running, or has ended
+// (completed, failed, cancelled).
+const (
+	StatusScheduled Status = "scheduled" // waits for its time
+	StatusPending   Status = "pending"   // may run now
+	StatusRunning   Status = "running"   // a worker holds its lease
+	StatusRetrying  Status = "retrying"  // an attempt failed; waits for the next
+	StatusCompleted Status = "completed" // its handler returned nil
+	StatusFailed    Status = "failed"    // given up; LastError says why
+	StatusCancelled Status = "cancelled" // called off before it could complete
+)
+
+// Statuses returns every status, in the order of a task's life.
+func Statuses() []Status {
+	return []Status{
+		StatusScheduled, StatusPending, StatusRunning, StatusRetrying,
+		StatusCompleted, StatusFailed, StatusCancelled,
+	}
+}
+
+// Ended reports whether a task with this status has reached its end.
+func (s Status) Ended() bool {
+	return s == StatusCompleted || s == StatusFailed || s == StatusCancelled
+}
