@@ -33,8 +33,9 @@ type Broker interface {
 	// becomes scheduled, any other pending.
 	//
 	// An ID already in use in the queue is refused with a
-	// *task.DuplicateError, unless the task there is identical and has not
-	// begun: enqueuing again what was enqueued is no conflict. A broker that
+	// *task.DuplicateError, unless the task there is identical and no attempt
+	// of it has been answered for: enqueuing again what was enqueued is no
+	// conflict, and has no effect. A broker that
 	// repeats a call of its own by itself, after a lost reply, must neither
 	// double a task nor refuse it. Enqueue returns once ctx ends, with its
 	// error.

@@ -1,0 +1,160 @@
+// Package redis is the broker that keeps tasks in Redis 6.2 or later, Valkey
+// included, alone, behind Sentinel or as a Cluster. Any number of processes
+// share it. docs/wire.md describes what it keeps, docs/operations.md how to set
+// the server up.
+package redis
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"sync"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+const (
+	defaultPrefix   = "jobsy"
+	defaultIdlePoll = 6 * time.Second
+	callTimeout     = 10 * time.Second // of one call, its repeats included
+	replyMemory     = 60 * time.Second // well over callTimeout: no repeat comes later
+	malformedKeep   = 7 * 24 * time.Hour
+)
+
+// Options of a Broker. The zero value of each field is its default.
+type Options struct {
+	// Prefix starts every key, so that several applications can share one
+	// database. 1 to 64 bytes without control characters and braces.
+	// Default: "jobsy".
+	Prefix string
+	// IdlePoll is how long an idle server blocks before it looks on its own.
+	// Work wakes it at once, so this matters only when a wake-up was lost
+	// with the server it was meant for. At least 100 ms. Default: 6 seconds.
+	IdlePoll time.Duration
+	// Logger gets warnings about the server's settings, malformed records
+	// and lost connections. Default: silent.
+	Logger *slog.Logger
+}
+
+// Broker keeps tasks in Redis. It implements broker.Broker, broker.Inspector
+// and broker.Timetable, and is safe for concurrent use.
+type Broker struct {
+	client   goredis.UniversalClient
+	owned    bool // opened here, so closed here
+	prefix   string
+	idlePoll time.Duration
+	log      *slog.Logger
+	instance string // tells this broker's calls from all others'
+	optErr   error
+
+	server    serverCheck
+	registry  registry
+	enqueues  *batcher
+	settles   *batcher
+	ticks     counter
+	stations  stations
+	ctx       context.Context // ends with Close
+	end       context.CancelFunc
+	work      sync.WaitGroup // listeners
+	closeOnce sync.Once
+	closeErr  error
+}
+
+var (
+	_ broker.Broker    = (*Broker)(nil)
+	_ broker.Inspector = (*Broker)(nil)
+	_ broker.Timetable = (*Broker)(nil)
+)
+
+// New returns a broker on a client that the caller has and goes on owning:
+// Close leaves it open. The client needs its default retries, or P6 (a lost
+// reply changes nothing) ends at the first lost reply; with
+// ContextTimeoutEnabled, calls end with their context even while the server
+// hangs. Each server keeps one connection blocked, on a Cluster one a queue.
+// New sends nothing; invalid options surface in the first call.
+func New(client goredis.UniversalClient, opts *Options) *Broker {
+	if opts == nil {
+		opts = &Options{}
+	}
+	b := &Broker{
+		client:   client,
+		prefix:   orDefault(opts.Prefix, defaultPrefix),
+		idlePoll: orDefault(opts.IdlePoll, defaultIdlePoll),
+		log:      opts.Logger,
+		instance: rand.Text()[:10],
+		optErr:   opts.check(),
+	}
+	if b.log == nil {
+		b.log = slog.New(slog.DiscardHandler)
+	}
+	b.ctx, b.end = context.WithCancel(context.Background())
+	b.enqueues, b.settles = newEnqueues(b), newSettles(b)
+	return b
+}
+
+func (o *Options) check() error {
+	if o.Prefix != "" {
+		if err := task.CheckQueue("Options.Prefix", o.Prefix); err != nil {
+			return err
+		}
+		if len(o.Prefix) > 64 {
+			return &task.FieldError{Field: "Options.Prefix", Rule: "must be at most 64 bytes"}
+		}
+	}
+	if o.IdlePoll != 0 && o.IdlePoll < 100*time.Millisecond {
+		return &task.FieldError{Field: "Options.IdlePoll", Rule: "must be at least 100ms", Value: o.IdlePoll.String()}
+	}
+	return nil
+}
+
+func orDefault[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}
+
+// Ping reports whether the server answers, and is new enough. The error is
+// task.ErrUnavailable if it does not answer.
+func (b *Broker) Ping(ctx context.Context) error {
+	if err := b.client.Ping(ctx).Err(); err != nil {
+		return wrap("ping redis", err)
+	}
+	return b.ready(ctx)
+}
+
+// Close implements broker.Broker.
+func (b *Broker) Close() error {
+	b.closeOnce.Do(func() {
+		b.enqueues.close()
+		b.settles.close()
+		b.end()
+		b.stations.interrupt()
+		if b.owned {
+			b.closeErr = b.client.Close()
+		}
+		b.work.Wait()
+	})
+	return b.closeErr
+}
+
+// usable says why no call can be made, if so.
+func (b *Broker) usable() error {
+	if b.optErr == nil && b.ctx.Err() != nil {
+		return task.ErrClosed
+	}
+	return b.optErr
+}
+
+// ready says likewise, and looks at the server before the first call.
+func (b *Broker) ready(ctx context.Context) error {
+	if err := b.usable(); err != nil {
+		return err
+	}
+	return b.server.check(ctx, b)
+}

@@ -1,0 +1,58 @@
+package redis
+
+import (
+	"context"
+	"time"
+
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// Enqueue implements broker.Broker.
+func (b *Broker) Enqueue(ctx context.Context, tasks []*task.Task) []error {
+	if err := b.usable(); err != nil {
+		return all(len(tasks), err)
+	}
+	errs := make([]error, len(tasks))
+	items, at := make([]item, 0, len(tasks)), make([]int, 0, len(tasks))
+	for i, t := range tasks {
+		if errs[i] = t.Prepare(); errs[i] == nil {
+			items, at = append(items, newTaskItem(t)), append(at, i)
+		}
+	}
+	for i, err := range b.enqueues.do(ctx, items) {
+		errs[at[i]] = err
+	}
+	for i, t := range tasks {
+		if errs[i] == nil {
+			t.Status = statusOf(t)
+		}
+	}
+	return orNil(errs)
+}
+
+// statusOf tells what a task that was just taken is, as far as this process's
+// clock can tell.
+func statusOf(t *task.Task) task.Status {
+	if time.Now().Before(t.RunAt) {
+		return task.StatusScheduled
+	}
+	return task.StatusPending
+}
+
+func newTaskItem(t *task.Task) item {
+	record, _ := t.MarshalBinary() // its error is always nil
+	return item{
+		queue: t.Queue,
+		id:    t.ID,
+		args:  []any{encodeID(t.ID), int(t.Priority), millis(t.RunAt), record},
+		size:  len(record),
+	}
+}
+
+// millis rounds up: a task never starts early.
+func millis(at time.Time) int64 {
+	if at.IsZero() {
+		return 0
+	}
+	return at.Add(time.Millisecond - 1).UnixMilli()
+}

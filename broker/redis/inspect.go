@@ -1,0 +1,182 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// Queues implements broker.Inspector.
+func (b *Broker) Queues(ctx context.Context) ([]string, error) {
+	if err := b.ready(ctx); err != nil {
+		return nil, err
+	}
+	queues, err := b.client.SMembers(ctx, b.queuesKey()).Result()
+	if err != nil {
+		return nil, wrap("list queues in redis", err)
+	}
+	slices.Sort(queues)
+	return queues, nil
+}
+
+// set returns the key of the set that holds the tasks of a status, or "".
+func (k keys) set(status task.Status) string {
+	if slices.Contains(task.Statuses(), status) {
+		return k.base + string(status)
+	}
+	return ""
+}
+
+// Counts implements broker.Inspector.
+func (b *Broker) Counts(ctx context.Context, queue string) (map[task.Status]int, error) {
+	if err := b.readyToInspect(ctx, queue); err != nil {
+		return nil, err
+	}
+	cards := make(map[task.Status]*goredis.IntCmd)
+	_, err := b.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
+		for _, status := range task.Statuses() {
+			cards[status] = p.ZCard(ctx, b.keys(queue).set(status))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, wrap("count tasks in redis", err)
+	}
+	counts := make(map[task.Status]int)
+	for status, card := range cards {
+		if n := int(card.Val()); n > 0 {
+			counts[status] = n
+		}
+	}
+	return counts, nil
+}
+
+func (b *Broker) readyToInspect(ctx context.Context, queue string) error {
+	if err := task.CheckQueue("Queue", queue); err != nil {
+		return err
+	}
+	return b.ready(ctx)
+}
+
+// Task implements broker.Inspector.
+func (b *Broker) Task(ctx context.Context, queue string, id uuid.UUID) (*task.Task, error) {
+	if err := b.readyToInspect(ctx, queue); err != nil {
+		return nil, err
+	}
+	reply, err := findScript.run(ctx, b.client, b.keys(queue).find(), encodeID(id))
+	if err != nil {
+		return nil, wrap("find a task in redis", err)
+	}
+	values, ok := reply.([]any)
+	if !ok || len(values) != 3 {
+		return nil, fmt.Errorf("unexpected reply of the find script: %v", reply)
+	}
+	record, _ := values[0].(string)
+	position, _ := values[1].(int64)
+	score, _ := values[2].(string)
+	if record == "" {
+		return nil, task.ErrNotFound
+	}
+	// In the order in which the script looks into the sets.
+	status := []task.Status{
+		task.StatusRunning, "", task.StatusPending, task.StatusScheduled, task.StatusRetrying,
+		task.StatusCompleted, task.StatusFailed, task.StatusCancelled,
+	}[position]
+	at, _ := strconv.ParseFloat(score, 64)
+	t, err := standing(record, status, at)
+	if err == nil && overdue(status, at) {
+		return nil, task.ErrNotFound
+	}
+	return t, err
+}
+
+// overdue reports whether an ended task's retention has passed, by this
+// process's clock: readers do not see what the next sweep drops.
+func overdue(status task.Status, score float64) bool {
+	return status.Ended() && int64(score) <= time.Now().UnixMilli()
+}
+
+// standing decodes a record and says where its task stands.
+func standing(record string, status task.Status, score float64) (*task.Task, error) {
+	t := new(task.Task)
+	if err := t.UnmarshalBinary([]byte(record)); err != nil {
+		return nil, err
+	}
+	t.Status = status
+	if status == task.StatusScheduled || status == task.StatusRetrying {
+		t.RunAt = time.UnixMilli(int64(score) / 256)
+	}
+	return t, nil
+}
+
+// Tasks implements broker.Inspector. The cursor is a rank.
+func (b *Broker) Tasks(ctx context.Context, queue string, status task.Status, cursor string, limit int) ([]*task.Task, string, error) {
+	if err := b.readyToInspect(ctx, queue); err != nil {
+		return nil, "", err
+	}
+	key := b.keys(queue).set(status)
+	if key == "" {
+		return nil, "", &task.FieldError{Field: "Status", Rule: "must be one of task.Statuses()", Value: strconv.Quote(string(status))}
+	}
+	start, err := parseCursor(cursor, limit)
+	if err != nil {
+		return nil, "", err
+	}
+	found, err := b.client.ZRangeWithScores(ctx, key, start, start+int64(limit)-1).Result()
+	if err != nil || len(found) == 0 {
+		return nil, "", wrap("list tasks in redis", err)
+	}
+	tasks, err := b.records(ctx, queue, status, found)
+	next := ""
+	if len(found) == limit {
+		next = strconv.FormatInt(start+int64(limit), 10)
+	}
+	return tasks, next, err
+}
+
+func parseCursor(cursor string, limit int) (int64, error) {
+	if limit < 1 || limit > broker.MaxBatch {
+		return 0, &task.FieldError{Field: "limit", Rule: fmt.Sprintf("must be 1 to %d", broker.MaxBatch), Value: strconv.Itoa(limit)}
+	}
+	if cursor == "" {
+		return 0, nil
+	}
+	start, err := strconv.ParseUint(cursor, 10, 48)
+	if err != nil {
+		return 0, &task.FieldError{Field: "cursor", Rule: "must be what an earlier page returned", Value: strconv.Quote(cursor)}
+	}
+	return int64(start), nil
+}
+
+// records fetches the tasks of set members. One that has moved on meanwhile, or
+// cannot be decoded, is left out.
+func (b *Broker) records(ctx context.Context, queue string, status task.Status, found []goredis.Z) ([]*task.Task, error) {
+	ids := make([]string, len(found))
+	for i, z := range found {
+		member, _ := z.Member.(string)
+		ids[i] = member[:min(len(member), idLength)]
+	}
+	records, err := b.client.HMGet(ctx, b.keys(queue).tasks(), ids...).Result()
+	if err != nil {
+		return nil, wrap("list tasks in redis", err)
+	}
+	tasks := make([]*task.Task, 0, len(found))
+	for i, record := range records {
+		text, ok := record.(string)
+		if !ok || overdue(status, found[i].Score) {
+			continue
+		}
+		if t, err := standing(text, status, found[i].Score); err == nil {
+			tasks = append(tasks, t)
+		}
+	}
+	return tasks, nil
+}

@@ -1,0 +1,101 @@
+package redis
+
+import (
+	"encoding/base64"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+)
+
+// keys builds the keys of one queue. They share a hash tag, so that a script
+// finds all of them in one slot of a Cluster.
+type keys struct {
+	base string // "jobsy:{default}:"
+}
+
+func (b *Broker) keys(queue string) keys {
+	return keys{b.prefix + ":{" + queue + "}:"}
+}
+
+func (b *Broker) queuesKey() string { return b.prefix + ":queues" }
+
+func (k keys) tasks() string     { return k.base + "tasks" }
+func (k keys) pending() string   { return k.base + "pending" }
+func (k keys) scheduled() string { return k.base + "scheduled" }
+func (k keys) retrying() string  { return k.base + "retrying" }
+func (k keys) running() string   { return k.base + "running" }
+func (k keys) completed() string { return k.base + "completed" }
+func (k keys) failed() string    { return k.base + "failed" }
+func (k keys) cancelled() string { return k.base + "cancelled" }
+func (k keys) seq() string       { return k.base + "seq" }
+func (k keys) wake() string      { return k.base + "wake" }
+func (k keys) schedules() string { return k.base + "schedules" }
+
+func (k keys) reply(caller string) string { return k.base + "reply:" + caller }
+
+// The KEYS of each script, in the order in which it documents them.
+
+func (k keys) enqueue(caller string) []string {
+	return []string{k.tasks(), k.pending(), k.scheduled(), k.seq(), k.wake(), k.reply(caller)}
+}
+
+func (k keys) lease(caller string) []string {
+	return []string{k.tasks(), k.pending(), k.scheduled(), k.retrying(), k.running(), k.seq(), k.wake(), k.reply(caller)}
+}
+
+func (k keys) settle(caller string) []string {
+	return []string{
+		k.tasks(), k.pending(), k.scheduled(), k.retrying(), k.running(), k.completed(),
+		k.failed(), k.cancelled(), k.seq(), k.wake(), k.reply(caller),
+	}
+}
+
+func (k keys) sweep() []string {
+	return []string{k.tasks(), k.completed(), k.failed(), k.cancelled()}
+}
+
+func (k keys) find() []string {
+	return []string{k.tasks(), k.pending(), k.scheduled(), k.retrying(), k.completed(), k.failed(), k.cancelled()}
+}
+
+func (k keys) tick(caller string) []string {
+	return []string{
+		k.tasks(), k.pending(), k.scheduled(), k.seq(), k.wake(), k.reply(caller), k.schedules(),
+		k.completed(), k.failed(), k.cancelled(),
+	}
+}
+
+// idLength is that of an id as a hash field and set member: base64url without
+// padding, the longest text that Redis keeps in 24 bytes.
+const idLength = 22
+
+func encodeID(id uuid.UUID) string { return base64.RawURLEncoding.EncodeToString(id[:]) }
+
+func decodeID(text string) (uuid.UUID, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	return uuid.FromBytes(raw)
+}
+
+// A lease's member in the running set is "id|deliveries|token".
+
+func member(l *broker.Lease) string {
+	return encodeID(l.ID) + "|" + strconv.Itoa(l.Deliveries) + "|" + strconv.FormatInt(l.Token, 10)
+}
+
+func parseMember(member string) (l broker.Lease, ok bool) {
+	parts := strings.Split(member, "|")
+	if len(parts) != 3 {
+		return l, false
+	}
+	var errs [3]error
+	l.ID, errs[0] = decodeID(parts[0])
+	l.Deliveries, errs[1] = strconv.Atoi(parts[1])
+	l.Token, errs[2] = strconv.ParseInt(parts[2], 10, 64)
+	return l, errs == [3]error{}
+}

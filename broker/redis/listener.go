@@ -1,0 +1,122 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+)
+
+// listener blocks on the wake markers of some queues, on a connection of its
+// own.
+type listener struct {
+	station *station
+	name    string
+	keys    []string
+	queues  map[string]string // by key
+
+	mu       sync.Mutex
+	client   *goredis.Client // where it blocks
+	clientID int64           // as the server knows its connection
+	ended    bool
+}
+
+// listen hears markers until nobody is there to be told.
+func (l *listener) listen() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	conn, err := l.connect(ctx)
+	if err != nil {
+		l.station.hear(l, "", err)
+		return
+	}
+	defer conn.Close()
+	for {
+		queue, err := l.pop(ctx, conn)
+		if !l.station.hear(l, queue, err) {
+			if queue != "" {
+				l.station.broker.putBack(queue)
+			}
+			return
+		}
+	}
+}
+
+// connect takes a connection out of the pool, and asks for its id, so that it
+// can be unblocked from another.
+func (l *listener) connect(ctx context.Context) (*goredis.Conn, error) {
+	client, err := l.node(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn := client.Conn()
+	id, err := conn.ClientID(ctx).Result()
+	if err != nil && unavailable(err) {
+		conn.Close()
+		return nil, err
+	}
+	l.mu.Lock()
+	l.client, l.clientID = client, id // 0 where CLIENT ID is not permitted
+	l.mu.Unlock()
+	return conn, nil
+}
+
+var errNoConn = errors.New("the redis client is of a kind that cannot lease")
+
+func (l *listener) node(ctx context.Context) (*goredis.Client, error) {
+	switch client := l.station.broker.client.(type) {
+	case *goredis.Client:
+		return client, nil
+	case *goredis.ClusterClient:
+		return client.MasterForKey(ctx, l.keys[0])
+	}
+	return nil, errNoConn
+}
+
+// pop waits for a marker, at most for an idle poll, and returns its queue, or
+// "" if there was none.
+func (l *listener) pop(ctx context.Context, conn *goredis.Conn) (string, error) {
+	l.mu.Lock()
+	ended := l.ended
+	l.mu.Unlock()
+	if ended {
+		return "", goredis.ErrClosed
+	}
+	wait := max(l.station.broker.idlePoll.Round(time.Second), time.Second)
+	found, err := conn.BZPopMin(ctx, wait, l.keys...).Result()
+	switch {
+	case errors.Is(err, goredis.Nil):
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	return l.queues[found.Key], nil
+}
+
+// putBack gives a marker to whoever else blocks on it.
+func (b *Broker) putBack(queue string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := b.client.ZAdd(ctx, b.keys(queue).wake(), goredis.Z{Member: "wake"}).Err(); err != nil {
+		b.log.Debug("cannot put a wake marker back", "queue", queue, "error", err)
+	}
+}
+
+// interrupt ends the listener. Where the server does not let it, the listener
+// ends by itself within an idle poll.
+func (l *listener) interrupt() {
+	l.mu.Lock()
+	l.ended = true
+	client, id := l.client, l.clientID
+	l.mu.Unlock()
+	if id == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := client.ClientUnblock(ctx, id).Err(); err != nil {
+		l.station.broker.log.Debug("cannot unblock a listener", "error", err)
+	}
+}

@@ -1,0 +1,147 @@
+package redis
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// Open returns a broker on a connection pool of its own, which Close closes.
+//
+//	redis://user:password@host:6379/0            one server
+//	rediss://host:6379                           the same over TLS
+//	unix:///run/redis.sock?db=0                  the same over a socket
+//	redis+sentinel://host:26379,host:26379/name  the primary that Sentinels name
+//	redis+cluster://host:6379,host:6379          a Cluster
+//
+// rediss+sentinel and rediss+cluster are the same over TLS. User and password
+// are those of Redis itself; sentinel_username and sentinel_password, as
+// parameters, those of the Sentinels. After the name, a Sentinel URL may give a
+// database: /name/0. Any other parameter sets the option of go-redis with that
+// name: pool_size, dial_timeout, read_timeout, and so on.
+//
+// Open connects to nothing, so that a program can start while Redis is away;
+// Ping tells whether it is there. An address that is none is a
+// *task.FieldError.
+func Open(address string, opts *Options) (*Broker, error) {
+	client, err := dialer(address)
+	if err != nil {
+		return nil, &task.FieldError{
+			Field: "address", Value: err.Error(),
+			Rule: "must be a redis, rediss, unix, redis+sentinel or redis+cluster URL",
+		}
+	}
+	b := New(client, opts)
+	b.owned = true
+	if b.optErr != nil {
+		_ = b.Close()
+		return nil, b.optErr
+	}
+	return b, nil
+}
+
+func dialer(address string) (goredis.UniversalClient, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, scrub(err)
+	}
+	switch u.Scheme {
+	case "redis", "rediss", "unix":
+		return singleClient(u)
+	case "redis+sentinel", "rediss+sentinel":
+		return sentinelClient(u)
+	case "redis+cluster", "rediss+cluster":
+		return clusterClient(u)
+	}
+	return nil, fmt.Errorf("scheme %q", u.Scheme)
+}
+
+// scrub keeps the address, which may hold a password, out of an error.
+func scrub(err error) error {
+	if parse, ok := err.(*url.Error); ok {
+		return parse.Err
+	}
+	return err
+}
+
+// noMaintenance keeps go-redis from asking for notifications that only a
+// managed service sends.
+func noMaintenance() *maintnotifications.Config {
+	return &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+}
+
+func singleClient(u *url.URL) (goredis.UniversalClient, error) {
+	if u.Scheme != "unix" && u.Hostname() == "" {
+		return nil, fmt.Errorf("no host")
+	}
+	opts, err := goredis.ParseURL(u.String())
+	if err != nil {
+		return nil, scrub(err)
+	}
+	opts.ContextTimeoutEnabled = true
+	opts.MaintNotificationsConfig = noMaintenance()
+	return goredis.NewClient(opts), nil
+}
+
+func sentinelClient(u *url.URL) (goredis.UniversalClient, error) {
+	name, db, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
+	if name == "" {
+		return nil, fmt.Errorf("no name of a primary in the path")
+	}
+	query := u.Query()
+	sentinelUser, sentinelPassword := query.Get("sentinel_username"), query.Get("sentinel_password")
+	query.Del("sentinel_username")
+	query.Del("sentinel_password")
+	query.Set("master_name", name)
+	plain, err := spread(u, query, "/"+db)
+	if err != nil {
+		return nil, err
+	}
+	opts, err := goredis.ParseFailoverURL(plain)
+	if err != nil {
+		return nil, scrub(err)
+	}
+	opts.Username = u.User.Username()
+	opts.Password, _ = u.User.Password()
+	opts.SentinelUsername, opts.SentinelPassword = sentinelUser, sentinelPassword
+	opts.ContextTimeoutEnabled = true
+	return goredis.NewFailoverClient(opts), nil
+}
+
+func clusterClient(u *url.URL) (goredis.UniversalClient, error) {
+	if strings.Trim(u.Path, "/") != "" {
+		return nil, fmt.Errorf("a Cluster has no databases, got path %q", u.Path)
+	}
+	plain, err := spread(u, u.Query(), "")
+	if err != nil {
+		return nil, err
+	}
+	opts, err := goredis.ParseClusterURL(plain)
+	if err != nil {
+		return nil, scrub(err)
+	}
+	opts.ContextTimeoutEnabled = true
+	opts.MaintNotificationsConfig = noMaintenance()
+	return goredis.NewClusterClient(opts), nil
+}
+
+// spread writes host,host,host as go-redis wants it: one host, and the others
+// as addr parameters.
+func spread(u *url.URL, query url.Values, path string) (string, error) {
+	hosts := strings.Split(u.Host, ",")
+	for _, host := range hosts {
+		if host == "" || strings.HasPrefix(host, ":") {
+			return "", fmt.Errorf("an empty host")
+		}
+	}
+	for _, host := range hosts[1:] {
+		query.Add("addr", host)
+	}
+	plain := url.URL{Scheme: strings.SplitN(u.Scheme, "+", 2)[0], User: u.User, Host: hosts[0], Path: path, RawQuery: query.Encode()}
+	return plain.String(), nil
+}

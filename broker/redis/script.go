@@ -1,0 +1,98 @@
+package redis
+
+import (
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/nex-gen-tech/jobsy/lua"
+)
+
+// script is called by its digest, and sent whole only to a server that does
+// not know it: a new one, a restarted one, or one whose scripts were flushed.
+type script struct {
+	source, digest string
+}
+
+func newScript(source string) script {
+	sum := sha1.Sum([]byte(source))
+	return script{source, hex.EncodeToString(sum[:])}
+}
+
+var (
+	leaseScript  = newScript(lua.Lease())
+	extendScript = newScript(lua.Extend())
+	sweepScript  = newScript(lua.Sweep())
+	findScript   = newScript(lua.Find())
+	joinScript   = newScript(lua.Join())
+	tickScript   = newScript(lua.Tick())
+)
+
+func (s script) run(ctx context.Context, c goredis.UniversalClient, keys []string, args ...any) (any, error) {
+	reply, err := c.EvalSha(ctx, s.digest, keys, args...).Result()
+	if goredis.HasErrorPrefix(err, "NOSCRIPT") {
+		return c.Eval(ctx, s.source, keys, args...).Result()
+	}
+	return reply, err
+}
+
+// scriptCall is one call of a pipeline.
+type scriptCall struct {
+	keys []string
+	args []any
+}
+
+// runAll makes several calls in one round trip.
+func (s script) runAll(ctx context.Context, c goredis.UniversalClient, calls []scriptCall, also func(goredis.Pipeliner)) []*goredis.Cmd {
+	cmds := make([]*goredis.Cmd, len(calls))
+	// The error is that of the first command that failed, which has it too.
+	_, _ = c.Pipelined(ctx, func(p goredis.Pipeliner) error {
+		for i, call := range calls {
+			cmds[i] = p.EvalSha(ctx, s.digest, call.keys, call.args...)
+		}
+		if also != nil {
+			also(p)
+		}
+		return nil
+	})
+	for i, cmd := range cmds {
+		if goredis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
+			cmds[i] = c.Eval(ctx, s.source, calls[i].keys, calls[i].args...)
+		}
+	}
+	return cmds
+}
+
+// counter numbers the calls of one caller, so that a script can tell a repeat.
+type counter struct{ last atomic.Uint64 }
+
+func (c *counter) next() string { return strconv.FormatUint(c.last.Add(1), 10) }
+
+// positions parses a reply of positions, from 1, with commas between.
+func positions(reply any) ([]int, error) {
+	text, ok := reply.(string)
+	if single, isInt := reply.(int64); isInt { // some servers answer "1" with 1
+		text, ok = strconv.FormatInt(single, 10), true
+	}
+	if !ok {
+		return nil, fmt.Errorf("unexpected reply of a script: %v", reply)
+	}
+	if text == "" {
+		return nil, nil
+	}
+	var found []int
+	for part := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			return nil, fmt.Errorf("unexpected reply of a script: %w", err)
+		}
+		found = append(found, n)
+	}
+	return found, nil
+}

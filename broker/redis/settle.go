@@ -1,0 +1,87 @@
+package redis
+
+import (
+	"context"
+	"time"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// Settle implements broker.Broker.
+func (b *Broker) Settle(ctx context.Context, outcomes []broker.Outcome) []error {
+	if err := b.usable(); err != nil {
+		return all(len(outcomes), err)
+	}
+	items := make([]item, len(outcomes))
+	for i := range outcomes {
+		items[i] = newOutcomeItem(&outcomes[i], member(&outcomes[i].Lease))
+	}
+	return b.settles.do(ctx, items)
+}
+
+func newOutcomeItem(o *broker.Outcome, member string) item {
+	var record []byte
+	if o.Task != nil {
+		stored := *o.Task
+		stored.Status = "" // the set says it
+		if o.Status.Ended() {
+			stored.Status = o.Status
+		}
+		record, _ = stored.MarshalBinary() // its error is always nil
+	}
+	wait, priority := o.Delay, task.MediumPriority
+	if o.Status.Ended() {
+		wait = o.Keep
+	}
+	if t := orDefault(o.Task, o.Lease.Task); t != nil {
+		priority = t.Priority
+	}
+	return item{
+		queue: o.Lease.Queue,
+		id:    o.Lease.ID,
+		args:  []any{member, string(o.Status), ceil(wait), int(priority), record},
+		size:  len(record),
+	}
+}
+
+// ceil returns whole milliseconds, rounded up: nothing is early, and a short
+// retention is not none.
+func ceil(d time.Duration) int64 {
+	return int64((max(d, 0) + time.Millisecond - 1) / time.Millisecond)
+}
+
+// Extend implements broker.Broker.
+func (b *Broker) Extend(ctx context.Context, leases []broker.Lease, by time.Duration) []error {
+	if err := b.ready(ctx); err != nil {
+		return all(len(leases), err)
+	}
+	queues := make(map[string][]int, 1)
+	for i := range leases {
+		queues[leases[i].Queue] = append(queues[leases[i].Queue], i)
+	}
+	var calls []scriptCall
+	var members [][]int
+	for queue, at := range queues {
+		for len(at) > 0 {
+			n := min(len(at), broker.MaxBatch)
+			calls, members = append(calls, b.extendCall(queue, leases, at[:n], by)), append(members, at[:n])
+			at = at[n:]
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	errs := make([]error, len(leases))
+	for i, cmd := range extendScript.runAll(ctx, b.client, calls, nil) {
+		judge(cmd, "extend leases in redis", members[i], errs, func(int) error { return task.ErrLeaseLost })
+	}
+	return orNil(errs)
+}
+
+func (b *Broker) extendCall(queue string, leases []broker.Lease, at []int, by time.Duration) scriptCall {
+	args := []any{ceil(by)}
+	for _, i := range at {
+		args = append(args, member(&leases[i]))
+	}
+	return scriptCall{[]string{b.keys(queue).running()}, args}
+}

@@ -1,0 +1,100 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+var errTickReply = errors.New("unexpected reply of a schedule script")
+
+// Join implements broker.Timetable.
+func (b *Broker) Join(ctx context.Context, queue, schedule string) (broker.ScheduleState, error) {
+	var state broker.ScheduleState
+	if err := b.readyFor(ctx, queue, schedule); err != nil {
+		return state, err
+	}
+	reply, err := joinScript.run(ctx, b.client, []string{b.keys(queue).schedules()}, schedule)
+	if err != nil {
+		return state, wrap("join a schedule in redis", err)
+	}
+	numbers, err := integers(reply, 3)
+	if err != nil {
+		return state, err
+	}
+	state.Now, state.Anchor = time.UnixMilli(numbers[0]), time.UnixMilli(numbers[1])
+	if numbers[2] > 0 {
+		state.Last = time.UnixMilli(numbers[2])
+	}
+	return state, nil
+}
+
+// Tick implements broker.Timetable.
+func (b *Broker) Tick(ctx context.Context, tick broker.Tick) (broker.Ticked, error) {
+	if tick.Task == nil {
+		return broker.Ticked{}, &task.FieldError{Field: "Tick.Task", Rule: "must not be nil"}
+	}
+	if err := tick.Task.Prepare(); err != nil {
+		return broker.Ticked{}, err
+	}
+	queue := tick.Task.Queue
+	if err := b.readyFor(ctx, queue, tick.Schedule); err != nil {
+		return broker.Ticked{}, err
+	}
+	noOverlap := 0
+	if tick.NoOverlap {
+		noOverlap = 1
+	}
+	args := []any{b.ticks.next(), replyMemory.Milliseconds(), tick.Schedule, tick.At.UnixMilli(), noOverlap}
+	args = append(args, newTaskItem(tick.Task).args...)
+	calls := []scriptCall{{b.keys(queue).tick(b.instance + ":t"), args}}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	cmd := tickScript.runAll(ctx, b.client, calls, b.registry.add(ctx, b, []string{queue}))[0]
+	if cmd.Err() != nil {
+		return broker.Ticked{}, wrap("tick in redis", cmd.Err())
+	}
+	numbers, err := integers(cmd.Val(), 2)
+	if err != nil {
+		return broker.Ticked{}, err
+	}
+	if numbers[0] == 1 {
+		tick.Task.Status = statusOf(tick.Task)
+	}
+	return broker.Ticked{Enqueued: numbers[0] == 1, Now: time.UnixMilli(numbers[1])}, nil
+}
+
+// Leave implements broker.Timetable.
+func (b *Broker) Leave(ctx context.Context, queue, schedule string) error {
+	if err := b.readyFor(ctx, queue, schedule); err != nil {
+		return err
+	}
+	return wrap("leave a schedule in redis", b.client.HDel(ctx, b.keys(queue).schedules(), schedule).Err())
+}
+
+func (b *Broker) readyFor(ctx context.Context, queue, schedule string) error {
+	if err := task.CheckQueue("Queue", queue); err != nil {
+		return err
+	}
+	if err := task.CheckName("Schedule", schedule); err != nil {
+		return err
+	}
+	return b.ready(ctx)
+}
+
+func integers(reply any, n int) ([]int64, error) {
+	values, ok := reply.([]any)
+	if !ok || len(values) != n {
+		return nil, errTickReply
+	}
+	numbers := make([]int64, n)
+	for i, value := range values {
+		if numbers[i], ok = value.(int64); !ok {
+			return nil, errTickReply
+		}
+	}
+	return numbers, nil
+}

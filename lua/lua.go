@@ -1,0 +1,58 @@
+// Package lua holds the scripts that change a queue in Redis, one a file. Each
+// file documents its KEYS, its ARGV and its reply on top; docs/wire.md
+// describes the keys. Every script checks everything before it writes, does a
+// bounded amount of work, and declares all its keys.
+package lua
+
+import _ "embed" // the scripts are embedded
+
+//go:embed prelude.lua
+var prelude string
+
+//go:embed enqueue.lua
+var enqueue string
+
+//go:embed lease.lua
+var lease string
+
+//go:embed extend.lua
+var extend string
+
+//go:embed settle.lua
+var settle string
+
+//go:embed sweep.lua
+var sweep string
+
+//go:embed find.lua
+var find string
+
+//go:embed join.lua
+var join string
+
+//go:embed tick.lua
+var tick string
+
+// Enqueue returns the source of enqueue.lua, with the shared prelude.
+func Enqueue() string { return prelude + enqueue }
+
+// Lease returns the source of lease.lua, with the shared prelude.
+func Lease() string { return prelude + lease }
+
+// Extend returns the source of extend.lua, with the shared prelude.
+func Extend() string { return prelude + extend }
+
+// Settle returns the source of settle.lua, with the shared prelude.
+func Settle() string { return prelude + settle }
+
+// Sweep returns the source of sweep.lua, with the shared prelude.
+func Sweep() string { return prelude + sweep }
+
+// Find returns the source of find.lua, with the shared prelude.
+func Find() string { return prelude + find }
+
+// Join returns the source of join.lua, with the shared prelude.
+func Join() string { return prelude + join }
+
+// Tick returns the source of tick.lua, with the shared prelude.
+func Tick() string { return prelude + tick }

@@ -1,0 +1,46 @@
+-- Shared by every script: it is put in front of each.
+
+-- The server's clock in milliseconds.
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- A whole number as text: Lua's own conversion keeps 14 digits only.
+local function whole(number)
+  return string.format('%.0f', number)
+end
+
+-- Scores. A pending task is ordered by priority, then by sequence. A delayed
+-- one by its due time, and carries its priority in the lowest 8 bits. Both are
+-- exact in the 53 bits of a double: for 2^45 tasks, and until the year 3084.
+local function pending_score(priority, sequence)
+  return whole((255 - priority) * 35184372088832 + sequence)
+end
+
+local function delayed_score(due, priority)
+  return whole(due * 256 + 255 - priority)
+end
+
+-- The reply of a caller's last call, if this call repeats it.
+local function recall(key, call)
+  local remembered = redis.call('GET', key)
+  if remembered and string.sub(remembered, 1, #call + 1) == call .. '|' then
+    return string.sub(remembered, #call + 2)
+  end
+  return nil
+end
+
+local function remember(key, call, reply, ttl)
+  redis.call('SET', key, call .. '|' .. reply, 'PX', ttl)
+end
+
+-- Lets one blocked server know that there is something to lease.
+local function wake(key)
+  redis.call('ZADD', key, 0, 'wake')
+end
+
+-- The current sequence number of the queue.
+local function sequence(key)
+  return assert(tonumber(redis.call('GET', key) or '0'), 'seq is not a number')
+end

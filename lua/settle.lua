@@ -1,0 +1,117 @@
+-- settle ends leases of one queue, each with what its task becomes.
+--
+-- KEYS   1 tasks  2 pending  3 scheduled  4 retrying  5 running  6 completed
+--        7 failed  8 cancelled  9 seq  10 wake  11 reply
+-- ARGV   1 call number  2 ms to remember the reply
+--        then 5 an outcome: member of the lease, status, ms, priority, record
+--        ms: how long an ended task is kept (0: not), or a delayed one waits
+--        record: replaces the stored one ('': leaves it)
+-- Reply  the positions of the outcomes whose lease is lost, from 1, with
+--        commas between
+local tasks, pending, running, marker, reply = KEYS[1], KEYS[2], KEYS[5], KEYS[10], KEYS[11]
+local sets = {
+  scheduled = KEYS[3], retrying = KEYS[4],
+  completed = KEYS[6], failed = KEYS[7], cancelled = KEYS[8],
+}
+
+local repeated = recall(reply, ARGV[1])
+if repeated then
+  return repeated
+end
+
+local members, first = {}, 3
+for at = first, #ARGV, 5 do
+  members[#members + 1] = ARGV[at]
+end
+local held = redis.call('ZMSCORE', running, unpack(members))
+local clock = now()
+
+local gone, drop, records, ready, lost = {}, {}, {}, {}, {}
+local added = {scheduled = {}, retrying = {}, completed = {}, failed = {}, cancelled = {}}
+local seen = {}
+
+local function add(status, score, id)
+  local list = added[status]
+  list[#list + 1] = score
+  list[#list + 1] = id
+end
+
+local function settle(id, status, ms, priority, record)
+  if status == 'pending' then
+    -- Sequence 0 puts it before all others of its priority.
+    ready[#ready + 1] = pending_score(priority, 0)
+    ready[#ready + 1] = id
+  elseif status == 'scheduled' or status == 'retrying' then
+    add(status, delayed_score(clock + ms, priority), id)
+  elseif ms > 0 then
+    add(status, whole(clock + ms), id)
+  else
+    drop[#drop + 1] = id
+    return
+  end
+  if record ~= '' then
+    records[#records + 1] = id
+    records[#records + 1] = record
+  end
+end
+
+for i, member in ipairs(members) do
+  if held[i] and not seen[member] then
+    local at = first + 5 * (i - 1)
+    seen[member] = true
+    gone[#gone + 1] = member
+    settle(string.sub(member, 1, 22), ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), ARGV[at + 4])
+  else
+    lost[#lost + 1] = i
+  end
+end
+
+-- A key of the wrong type shows here, before anything is written.
+for status, list in pairs(added) do
+  if list[1] then
+    redis.call('ZCARD', sets[status])
+  end
+end
+if ready[1] then
+  redis.call('ZCARD', pending)
+end
+if gone[1] then
+  redis.call('HLEN', tasks)
+end
+
+-- The removals come first: a server out of memory lets a script that has
+-- written go on writing.
+if gone[1] then
+  redis.call('ZREM', running, unpack(gone))
+end
+if drop[1] then
+  redis.call('HDEL', tasks, unpack(drop))
+end
+if records[1] then
+  redis.call('HSET', tasks, unpack(records))
+end
+if ready[1] then
+  redis.call('ZADD', pending, unpack(ready))
+  wake(marker)
+end
+for status, list in pairs(added) do
+  if list[1] then
+    redis.call('ZADD', sets[status], unpack(list))
+  end
+end
+-- Blocked servers know the earliest due time, so only an earlier one is news.
+for _, status in ipairs({'scheduled', 'retrying'}) do
+  local list = added[status]
+  local head = list[1] and redis.call('ZRANGE', sets[status], 0, 0)[1]
+  for i = 2, #list, 2 do
+    if list[i] == head then
+      wake(marker)
+    end
+  end
+end
+
+local answer = table.concat(lost, ',')
+if gone[1] then
+  remember(reply, ARGV[1], answer, ARGV[2])
+end
+return answer
