@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Errors of enqueuing.
+// Errors of calling.
 var (
 	// ErrInvalid is what every *FieldError is.
 	ErrInvalid = errors.New("invalid")
@@ -18,8 +18,10 @@ var (
 	// answer in time. Whether it has acted is unknown; giving it the
 	// identical task again is safe.
 	ErrUnavailable = errors.New("broker unavailable")
-	// ErrClosed means that the broker, client or server was closed.
-	ErrClosed = errors.New("closed")
+	// ErrClosed means that the broker was closed.
+	ErrClosed = errors.New("broker closed")
+	// ErrStarted is what Run and Start return when called a second time.
+	ErrStarted = errors.New("already started")
 )
 
 // Errors of looking up.

@@ -1,0 +1,221 @@
+package jobsy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// maxError bounds the error message that is kept with a task.
+const maxError = 16 << 10
+
+// attempt is one run of one task, from its lease to its settlement.
+type attempt struct {
+	pool   *pool
+	lease  broker.Lease
+	task   *task.Task // as it will be stored; the handler gets a copy
+	began  time.Time
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	// Guarded by the keeper.
+	expires   time.Time
+	abandoned bool
+}
+
+func newAttempt(p *pool, lease broker.Lease) *attempt {
+	a := &attempt{pool: p, lease: lease, task: lease.Task, began: time.Now(), expires: lease.Expires}
+	a.ctx, a.cancel = context.WithCancelCause(p.work)
+	return a
+}
+
+// run calls the handler and settles what it returns. Panics and runtime.Goexit
+// end in the deferred call too.
+func (a *attempt) run() {
+	handler, refusal := a.admit()
+	if refusal != nil {
+		a.end(*refusal)
+		return
+	}
+	a.task.Attempt++
+	err := errGoexit
+	defer func() {
+		if value := recover(); value != nil {
+			err = newPanicError(value)
+		}
+		a.end(a.judge(err))
+	}()
+	err = a.call(handler)
+}
+
+// call runs the handler on its own copy of the task, within its time.
+func (a *attempt) call(handler Handler) error {
+	ctx := a.ctx
+	if at, cause := a.timeLimit(); cause != nil {
+		limited, cancel := context.WithDeadlineCause(ctx, at, cause)
+		defer cancel()
+		ctx = limited
+	}
+	own := *a.task
+	err := handler(taskContext{ctx, &own}, &own)
+	if err != nil && ctx.Err() != nil {
+		return &interruptedError{context.Cause(ctx), err}
+	}
+	return err
+}
+
+// timeLimit returns when the attempt's time is over, and why; no cause means
+// never. The task's deadline is by the broker's clock.
+func (a *attempt) timeLimit() (at time.Time, cause error) {
+	if a.task.Timeout > 0 {
+		at, cause = a.began.Add(a.task.Timeout), task.ErrTimeout
+	}
+	if !a.task.Deadline.IsZero() {
+		deadline := a.began.Add(a.task.Deadline.Sub(a.task.StartedAt))
+		if cause == nil || deadline.Before(at) {
+			at, cause = deadline, task.ErrDeadline
+		}
+	}
+	return at, cause
+}
+
+// admit returns the handler of the task, or the outcome of one that is not to
+// run.
+func (a *attempt) admit() (Handler, *broker.Outcome) {
+	t, opts := a.task, &a.pool.server.opts
+	if !t.Deadline.IsZero() && !t.StartedAt.Before(t.Deadline) {
+		return nil, a.failed(task.ErrDeadline.Error())
+	}
+	if opts.MaxDeliveries > 0 && t.Deliveries > opts.MaxDeliveries {
+		reason := fmt.Sprintf("its workers died or lost their lease %d times while they ran it", t.Deliveries-1)
+		return nil, a.failed(reason)
+	}
+	handler, ok := a.pool.server.find(t)
+	if !ok {
+		return nil, a.unknown()
+	}
+	return handler, nil
+}
+
+// interruptedError is the error of a handler whose context had ended.
+type interruptedError struct{ cause, err error }
+
+func (e *interruptedError) Error() string {
+	if errors.Is(e.err, e.cause) || errors.Is(e.err, context.Canceled) || errors.Is(e.err, context.DeadlineExceeded) {
+		return e.cause.Error()
+	}
+	return e.cause.Error() + ": " + e.err.Error()
+}
+
+func (e *interruptedError) Unwrap() []error { return []error{e.cause, e.err} }
+
+// judge decides what becomes of the task after its handler has returned.
+func (a *attempt) judge(err error) broker.Outcome {
+	var interrupted *interruptedError
+	var snooze *snoozeError
+	var skip *skipRetryError
+	switch {
+	case err == nil:
+		return a.completed()
+	case errors.As(err, &interrupted) && (interrupted.cause == task.ErrShutdown || interrupted.cause == task.ErrLeaseLost):
+		return a.outcome(task.StatusPending)
+	case errors.As(err, &snooze):
+		return a.snoozed(snooze.delay)
+	case errors.As(err, &skip), errors.Is(err, task.ErrDeadline), a.task.Attempt > max(a.task.MaxRetry, 0):
+		return *a.failed(err.Error())
+	}
+	return a.retried(err)
+}
+
+func (a *attempt) outcome(status task.Status) broker.Outcome {
+	return broker.Outcome{Lease: a.lease, Status: status}
+}
+
+func (a *attempt) completed() broker.Outcome {
+	o := a.outcome(task.StatusCompleted)
+	if a.task.Retention > 0 {
+		a.task.EndedAt = a.brokerTime()
+		o.Task, o.Keep = a.task, a.task.Retention
+	}
+	return o
+}
+
+func (a *attempt) failed(reason string) *broker.Outcome {
+	a.task.LastError = cut(reason)
+	a.task.EndedAt = a.brokerTime()
+	a.pool.server.log.Error("task failed", "task", a.task.ID, "name", a.task.Name, "queue", a.task.Queue,
+		"attempt", a.task.Attempt, "error", reason)
+	o := a.outcome(task.StatusFailed)
+	o.Task, o.Keep = a.task, max(a.task.Retention, a.pool.server.opts.FailedRetention)
+	return &o
+}
+
+func (a *attempt) retried(err error) broker.Outcome {
+	delay := a.backoff()
+	if at := a.brokerTime().Add(delay); !a.task.Deadline.IsZero() && !at.Before(a.task.Deadline) {
+		return *a.failed(fmt.Sprintf("%v before its next attempt: %v", task.ErrDeadline, err))
+	}
+	a.task.LastError = cut(err.Error())
+	a.pool.server.log.Warn("attempt failed", "task", a.task.ID, "name", a.task.Name, "queue", a.task.Queue,
+		"attempt", a.task.Attempt, "retry in", delay, "error", err)
+	o := a.outcome(task.StatusRetrying)
+	o.Task, o.Delay = a.task, delay
+	return o
+}
+
+// backoff calls the user's function, which must not take the server down.
+func (a *attempt) backoff() (delay time.Duration) {
+	defer func() {
+		if value := recover(); value != nil {
+			delay = task.DefaultBackoff()(a.task.Attempt)
+			a.pool.server.log.Error("backoff function panicked; the default is used", "panic", value)
+		}
+	}()
+	return a.pool.server.opts.Backoff(a.task.Attempt)
+}
+
+func (a *attempt) snoozed(delay time.Duration) broker.Outcome {
+	a.task.Attempt--
+	o := a.outcome(task.StatusScheduled)
+	o.Task, o.Delay = a.task, delay
+	return o
+}
+
+// brokerTime is the broker's clock: what it said at the lease, and what has
+// passed here since.
+func (a *attempt) brokerTime() time.Time { return a.task.StartedAt.Add(time.Since(a.began)) }
+
+func cut(message string) string {
+	if len(message) > maxError {
+		return message[:maxError] + "…"
+	}
+	return message
+}
+
+// end frees the handler's slot and settles the outcome.
+func (a *attempt) end(o broker.Outcome) {
+	defer a.pool.running.Done()
+	defer a.cancel(nil)
+	a.pool.slots.give(1, 0)
+	defer a.pool.slots.give(0, 1)
+	if !a.pool.keeper.begin(a) {
+		return
+	}
+	settled := a.pool.settler.settle(o)
+	a.pool.keeper.remove(a)
+	if settled && o.Status.Ended() {
+		a.pool.server.ended(a.task)
+	}
+}
+
+// release hands the task back before its handler was called.
+func (a *attempt) release() {
+	defer a.pool.running.Done()
+	defer a.cancel(nil)
+	defer a.pool.slots.give(1, 1)
+	a.pool.settler.settle(a.outcome(task.StatusPending))
+}

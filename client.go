@@ -1,0 +1,150 @@
+package jobsy
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// DefaultMaxPayload is how large a task's payload may be unless the options say
+// otherwise: 1 MiB.
+const DefaultMaxPayload = 1 << 20
+
+// ClientOptions are what a Client can be told. The zero value of each field is
+// its default.
+type ClientOptions struct {
+	// MaxPayload is the most bytes a payload may have. Default:
+	// DefaultMaxPayload.
+	MaxPayload int
+}
+
+// Client enqueues tasks. It is safe for concurrent use, and needs no closing:
+// the broker is closed by whoever made it.
+type Client struct {
+	broker     broker.Broker
+	maxPayload int
+	optErr     error
+}
+
+// NewClient returns a client of the broker. Nil opts are the defaults. An
+// invalid option, or no broker, surfaces in the first call.
+func NewClient(b broker.Broker, opts *ClientOptions) *Client {
+	c := &Client{broker: b, maxPayload: DefaultMaxPayload}
+	if opts != nil && opts.MaxPayload != 0 {
+		c.maxPayload = opts.MaxPayload
+	}
+	switch {
+	case b == nil:
+		c.optErr = &task.FieldError{Field: "broker", Rule: "must not be nil"}
+	case c.maxPayload < 0:
+		c.optErr = &task.FieldError{Field: "ClientOptions.MaxPayload", Rule: "must not be negative", Value: fmt.Sprint(c.maxPayload)}
+	}
+	return c
+}
+
+// Enqueue hands the tasks to the broker, in one call however many they are, and
+// writes their defaults into them: ID, Queue, Priority and so on.
+//
+// If any of them is invalid, none is enqueued, and the error is a
+// *task.FieldError. Otherwise each is taken or refused by itself: the error of a
+// single task is returned as it is, that of several as a *BatchError. It is
+// task.ErrDuplicate for an ID that is in use, and task.ErrUnavailable if the
+// broker could not be reached or did not answer in time; enqueuing the same
+// task again is then safe. Enqueue ends with its context, and within seconds
+// without one.
+func (c *Client) Enqueue(ctx context.Context, tasks ...*task.Task) error {
+	if c.optErr != nil {
+		return c.optErr
+	}
+	for i, t := range tasks {
+		if err := c.check(t); err != nil {
+			return numbered(err, i, len(tasks))
+		}
+	}
+	errs := make([]error, len(tasks))
+	for start := 0; start < len(tasks); start += broker.MaxBatch {
+		end := min(start+broker.MaxBatch, len(tasks))
+		copy(errs[start:], c.broker.Enqueue(ctx, tasks[start:end]))
+	}
+	return joined(errs)
+}
+
+func (c *Client) check(t *task.Task) error {
+	if t == nil {
+		return &task.FieldError{Field: "task", Rule: "must not be nil"}
+	}
+	if len(t.Payload) > c.maxPayload {
+		return &task.FieldError{Field: "Payload", Rule: fmt.Sprintf("must be at most %d bytes", c.maxPayload), Value: fmt.Sprint(len(t.Payload))}
+	}
+	return t.Prepare()
+}
+
+// numbered says which of several tasks is meant.
+func numbered(err error, i, n int) error {
+	if n == 1 {
+		return err
+	}
+	return fmt.Errorf("task %d of %d: %w", i+1, n, err)
+}
+
+// joined returns nil, the error of the only task, or a *BatchError.
+func joined(errs []error) error {
+	failed := &BatchError{Errs: errs}
+	switch {
+	case failed.count() == 0:
+		return nil
+	case len(errs) == 1:
+		return errs[0]
+	}
+	return failed
+}
+
+// BatchError tells which tasks of one Enqueue were refused. errors.Is and
+// errors.As see through it.
+type BatchError struct {
+	Errs []error // one a task, in order; nil for a task that was taken
+}
+
+// Error counts the refused tasks and quotes the first few errors.
+func (e *BatchError) Error() string {
+	const quoted = 3
+	var text strings.Builder
+	fmt.Fprintf(&text, "%d of %d tasks refused", e.count(), len(e.Errs))
+	shown := 0
+	for i, err := range e.Errs {
+		if err == nil {
+			continue
+		}
+		if shown == quoted {
+			text.WriteString("; …")
+			break
+		}
+		shown++
+		fmt.Fprintf(&text, "; task %d: %v", i+1, err)
+	}
+	return text.String()
+}
+
+// Unwrap returns the errors that are not nil.
+func (e *BatchError) Unwrap() []error {
+	errs := make([]error, 0, len(e.Errs))
+	for _, err := range e.Errs {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
+
+func (e *BatchError) count() int {
+	n := 0
+	for _, err := range e.Errs {
+		if err != nil {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,110 @@
+package jobsy
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+const (
+	firstPause = 10 * time.Millisecond  // after a failed call
+	lastPause  = 500 * time.Millisecond // at most: ready again within a second
+)
+
+// fetch leases tasks and starts their attempts, until ctx ends.
+func (p *pool) fetch(ctx context.Context) {
+	var outage outage
+	for {
+		n, err := p.slots.take(ctx, broker.MaxBatch)
+		if err != nil {
+			return
+		}
+		leases, err := p.server.broker.Lease(ctx, broker.LeaseRequest{
+			Worker:   p.server.opts.Name,
+			Queues:   preference(p.server.opts.Queues),
+			Max:      n,
+			Duration: p.server.opts.LeaseDuration,
+		})
+		p.slots.give(n-len(leases), n-len(leases))
+		p.begin(ctx, leases)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			if outage.begins() {
+				p.server.log.Warn("cannot lease tasks; trying again until it works", "error", err)
+			}
+			pause(ctx, outage.pause())
+		case outage.ends():
+			p.server.log.Info("leasing tasks again")
+		}
+	}
+}
+
+// begin starts the attempts, or hands back what came too late.
+func (p *pool) begin(ctx context.Context, leases []broker.Lease) {
+	for i := range leases {
+		a := newAttempt(p, leases[i])
+		p.running.Add(1)
+		if ctx.Err() != nil {
+			go a.release()
+			continue
+		}
+		p.keeper.add(a)
+		go a.run()
+	}
+}
+
+// preference orders the queues at random, so that each comes first as often as
+// its weight says (Efraimidis and Spirakis, "Weighted random sampling with a
+// reservoir", 2006).
+func preference(weights map[string]int) []string {
+	type ranked struct {
+		name string
+		key  float64
+	}
+	order := make([]ranked, 0, len(weights))
+	for name, weight := range weights {
+		order = append(order, ranked{name, -math.Log(1-rand.Float64()) / float64(weight)})
+	}
+	slices.SortFunc(order, func(a, b ranked) int { return cmp.Compare(a.key, b.key) })
+	names := make([]string, len(order))
+	for i, r := range order {
+		names[i] = r.name
+	}
+	return names
+}
+
+// outage paces the calls to a broker that does not answer, and tells its
+// beginning and its end.
+type outage struct{ failures int }
+
+func (o *outage) begins() bool {
+	o.failures++
+	return o.failures == 1
+}
+
+func (o *outage) ends() bool {
+	ended := o.failures > 0
+	o.failures = 0
+	return ended
+}
+
+func (o *outage) pause() time.Duration {
+	return task.Exponential(firstPause, lastPause, rand.Float64)(o.failures)
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,102 @@
+package jobsy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// Handler runs a task. Its context ends when the attempt's timeout passes, the
+// lease is lost, or the server has to stop; context.Cause tells which. A nil
+// return completes the task; an error makes it retry, or fail once its retries
+// are used up. The task is the handler's own copy.
+type Handler func(ctx context.Context, t *task.Task) error
+
+// Middleware wraps every handler of a server.
+type Middleware func(next Handler) Handler
+
+// Handle registers a handler that gets its arguments decoded. Arguments that
+// cannot be decoded fail the attempt: after a rolling deployment, the next
+// worker may understand them.
+func Handle[Args any](s *Server, k task.Kind[Args], fn func(ctx context.Context, args Args) error) {
+	if fn == nil {
+		s.HandleFunc(k.Name, nil)
+		return
+	}
+	s.HandleFunc(k.Name, func(ctx context.Context, t *task.Task) error {
+		args, err := k.Args(t)
+		if err != nil {
+			return err
+		}
+		return fn(ctx, args)
+	})
+}
+
+// taskContext is a handler's context: it knows the task.
+type taskContext struct {
+	context.Context
+	task *task.Task
+}
+
+type taskKey struct{}
+
+// Value returns the task for its key.
+func (c taskContext) Value(key any) any {
+	if key == (taskKey{}) {
+		return c.task
+	}
+	return c.Context.Value(key)
+}
+
+// FromContext returns the task that a handler is running: its own copy, the
+// same that a Handler gets as an argument. It is nil outside of a handler.
+func FromContext(ctx context.Context) *task.Task {
+	t, _ := ctx.Value(taskKey{}).(*task.Task)
+	return t
+}
+
+// snoozeError makes a task run again later.
+type snoozeError struct{ delay time.Duration }
+
+func (e *snoozeError) Error() string { return fmt.Sprintf("snoozed for %s", e.delay) }
+
+// Snooze returns an error that makes the task run again after d, at the cost of
+// no retry. A negative d is zero.
+func Snooze(d time.Duration) error { return &snoozeError{max(d, 0)} }
+
+// skipRetryError ends a task as failed.
+type skipRetryError struct{ err error }
+
+func (e *skipRetryError) Error() string { return e.err.Error() }
+func (e *skipRetryError) Unwrap() error { return e.err }
+
+// SkipRetry returns an error that ends the task as failed now, whatever retries
+// are left, with err as its last error.
+func SkipRetry(err error) error {
+	if err == nil {
+		err = errors.New("handler gave up without an error")
+	}
+	return &skipRetryError{err}
+}
+
+// maxStack bounds the stack that is kept with a task.
+const maxStack = 8 << 10
+
+// panicError is a panic turned into a failed attempt.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func newPanicError(value any) *panicError {
+	stack := debug.Stack()
+	return &panicError{value, stack[:min(len(stack), maxStack)]}
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n\n%s", e.value, e.stack) }
+
+var errGoexit = errors.New("handler called runtime.Goexit")

@@ -1,0 +1,159 @@
+package jobsy
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// keeper keeps the leases of running attempts alive, and cancels those that are
+// lost. A lease that cannot be extended is given up before it runs out: after
+// that, another server may run the task.
+type keeper struct {
+	broker broker.Broker
+	lasts  time.Duration
+	log    *slog.Logger
+
+	mu       sync.Mutex
+	attempts map[*attempt]struct{}
+
+	stop context.CancelFunc
+	done chan struct{}
+}
+
+func newKeeper(b broker.Broker, lasts time.Duration, log *slog.Logger) *keeper {
+	ctx, stop := context.WithCancel(context.Background())
+	k := &keeper{
+		broker: b, lasts: lasts, log: log,
+		attempts: make(map[*attempt]struct{}), stop: stop, done: make(chan struct{}),
+	}
+	go k.run(ctx)
+	return k
+}
+
+func (k *keeper) close() {
+	k.stop()
+	<-k.done
+}
+
+func (k *keeper) add(a *attempt) {
+	k.mu.Lock()
+	k.attempts[a] = struct{}{}
+	k.mu.Unlock()
+}
+
+func (k *keeper) remove(a *attempt) {
+	k.mu.Lock()
+	delete(k.attempts, a)
+	k.mu.Unlock()
+}
+
+func (k *keeper) count() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.attempts)
+}
+
+// beat is how often the keeper looks: often enough that a failed extension is
+// tried again before the lease runs out.
+func (k *keeper) beat() time.Duration { return k.lasts / 6 }
+
+func (k *keeper) run(ctx context.Context) {
+	defer close(k.done)
+	ticker := time.NewTicker(k.beat())
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			k.extend(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// extend renews the leases that have used up a third of their time.
+func (k *keeper) extend(ctx context.Context) {
+	for attempts := k.due(); len(attempts) > 0; {
+		n := min(len(attempts), broker.MaxBatch)
+		k.extendBatch(ctx, attempts[:n])
+		attempts = attempts[n:]
+	}
+}
+
+func (k *keeper) due() []*attempt {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	limit := time.Now().Add(k.lasts * 2 / 3)
+	var due []*attempt
+	for a := range k.attempts {
+		if a.expires.Before(limit) {
+			due = append(due, a)
+		}
+	}
+	return due
+}
+
+func (k *keeper) extendBatch(ctx context.Context, attempts []*attempt) {
+	ctx, cancel := context.WithTimeout(ctx, k.beat())
+	defer cancel()
+	leases := make([]broker.Lease, len(attempts))
+	for i, a := range attempts {
+		leases[i] = a.lease
+	}
+	sent := time.Now()
+	errs := k.broker.Extend(ctx, leases, k.lasts)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for i, a := range attempts {
+		var err error
+		if errs != nil {
+			err = errs[i]
+		}
+		k.note(a, sent, err)
+	}
+}
+
+// note takes the answer for one attempt.
+func (k *keeper) note(a *attempt, sent time.Time, err error) {
+	if _, running := k.attempts[a]; !running {
+		return
+	}
+	switch {
+	case err == nil:
+		a.expires = sent.Add(k.lasts)
+	case errors.Is(err, task.ErrLeaseLost):
+		k.log.Warn("lease lost to another server; the handler is cancelled", "task", a.lease.ID, "name", a.task.Name)
+		a.cancel(task.ErrLeaseLost)
+	case time.Now().Add(k.beat()).After(a.expires):
+		k.log.Warn("lease cannot be extended; the handler is cancelled", "task", a.lease.ID, "name", a.task.Name, "error", err)
+		a.cancel(task.ErrLeaseLost)
+	}
+}
+
+// begin lets an attempt settle, unless it was abandoned. Its lease is kept until
+// it has.
+func (k *keeper) begin(a *attempt) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return !a.abandoned
+}
+
+// abandon takes the tasks away from the attempts whose handlers have not
+// returned, and returns how to hand them back.
+func (k *keeper) abandon() []broker.Outcome {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var outcomes []broker.Outcome
+	for a := range k.attempts {
+		a.abandoned = true
+		outcomes = append(outcomes, a.outcome(task.StatusPending))
+		delete(k.attempts, a)
+	}
+	return outcomes
+}

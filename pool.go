@@ -1,0 +1,88 @@
+package jobsy
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// grace is how long cancelled handlers may take to return.
+const grace = time.Second
+
+// pool is one run of a server: its slots, its attempts, and the goroutines that
+// belong to them.
+type pool struct {
+	server  *Server
+	slots   *slots
+	keeper  *keeper
+	settler *settler
+	work    context.Context // of every handler
+	stop    context.CancelCauseFunc
+	running sync.WaitGroup // attempts, until they are settled
+	unknown unknownNames
+}
+
+func newPool(s *Server) *pool {
+	p := &pool{server: s, slots: newSlots(s.opts.Concurrency)}
+	p.work, p.stop = context.WithCancelCause(context.Background())
+	p.keeper = newKeeper(s.broker, s.opts.LeaseDuration, s.log)
+	p.settler = newSettler(s.broker, s.log)
+	return p
+}
+
+// drain ends the pool: see Server.Run.
+func (p *pool) drain(timeout time.Duration) error {
+	defer p.keeper.close()
+	done := make(chan struct{})
+	go func() { // ends with the last attempt
+		p.running.Wait()
+		close(done)
+	}()
+	if within(timeout, done) {
+		p.stop(task.ErrShutdown)
+		return nil
+	}
+	p.server.log.Warn("handlers cancelled at shutdown", "handlers", p.keeper.count())
+	p.stop(task.ErrShutdown)
+	if within(grace, done) {
+		return nil
+	}
+	left := p.handBack()
+	p.settler.giveUp()
+	if !within(grace, done) && left > 0 {
+		return fmt.Errorf("%d handlers ignored their cancelled context and were left behind", left)
+	}
+	return nil
+}
+
+func within(d time.Duration, done <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// handBack releases the tasks whose handlers do not return.
+func (p *pool) handBack() int {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	left := p.keeper.abandon()
+	for start := 0; start < len(left); start += broker.MaxBatch {
+		batch := left[start:min(start+broker.MaxBatch, len(left))]
+		for i, err := range p.server.broker.Settle(ctx, batch) {
+			if err != nil {
+				p.server.log.Warn("cannot hand a task back; it runs again once its lease has passed",
+					"task", batch[i].Lease.ID, "error", err)
+			}
+		}
+	}
+	return len(left)
+}

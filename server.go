@@ -1,0 +1,270 @@
+package jobsy
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/memory"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// Defaults of ServerOptions.
+const (
+	DefaultConcurrency     = 10
+	DefaultLeaseDuration   = 15 * time.Second
+	DefaultShutdownTimeout = 25 * time.Second
+	DefaultMaxDeliveries   = 5
+	DefaultFailedRetention = 7 * 24 * time.Hour
+)
+
+// ServerOptions are what a Server can be told. The zero value of each field is
+// its default.
+type ServerOptions struct {
+	// Concurrency is how many handlers run at once. Default:
+	// DefaultConcurrency, 10.
+	Concurrency int
+	// Queues names the queues to work on, each with its weight: a queue of
+	// weight 3 is asked first three times as often as one of weight 1.
+	// Default: the queue "default".
+	Queues map[string]int
+	// Name tells this server from all others. Default: host, process id and
+	// a random part.
+	Name string
+	// LeaseDuration is how soon the tasks of a dead server run elsewhere.
+	// Living servers extend their leases every third of it. At least 50 ms.
+	// Default: DefaultLeaseDuration, 15 seconds.
+	LeaseDuration time.Duration
+	// ShutdownTimeout is how long running handlers may go on once Run's
+	// context has ended. -1: not at all. Default: DefaultShutdownTimeout, 25
+	// seconds.
+	ShutdownTimeout time.Duration
+	// MaxDeliveries is how often a task is handed out while the workers that
+	// get it die; then it ends failed. Default: DefaultMaxDeliveries, 5; -1:
+	// no bound.
+	MaxDeliveries int
+	// Backoff says how long a task waits after a failed attempt. Default:
+	// task.DefaultBackoff, one second doubling up to six hours, with jitter.
+	Backoff task.Backoff
+	// FailedRetention is how long a failed or cancelled task stays readable,
+	// unless its own Retention is longer. Default: DefaultFailedRetention, 7
+	// days; -1: only its own Retention.
+	FailedRetention time.Duration
+	// Logger gets what operators should know. Default: silent.
+	Logger *slog.Logger
+}
+
+// Server runs tasks. Register handlers, then call Run. Every method is safe for
+// concurrent use.
+type Server struct {
+	broker broker.Broker
+	opts   ServerOptions
+	log    *slog.Logger
+	// find returns the handler of a task, and ended is told of tasks that
+	// have ended: the Worker sets its own.
+	find  func(*task.Task) (Handler, bool)
+	ended func(*task.Task)
+
+	mu       sync.RWMutex
+	handlers map[string]Handler // wrapped once Run has begun
+	use      []Middleware
+	started  bool
+	errs     []error // what was registered wrongly; Run returns them
+}
+
+// NewServer returns a server on the broker; nil makes it a new in-memory one,
+// which Client reaches. Nil opts are the defaults. Invalid options surface in
+// Run.
+func NewServer(b broker.Broker, opts *ServerOptions) *Server {
+	if opts == nil {
+		opts = &ServerOptions{}
+	}
+	s := &Server{broker: b, opts: *opts, handlers: make(map[string]Handler), ended: func(*task.Task) {}}
+	s.find = s.registered
+	s.errs = s.opts.check()
+	s.opts.fill()
+	s.log = s.opts.Logger
+	if b == nil {
+		s.broker = memory.New(&memory.Options{Logger: s.log})
+	}
+	return s
+}
+
+func (o *ServerOptions) check() (errs []error) {
+	add := func(field, rule string, value any) {
+		errs = append(errs, &task.FieldError{Field: "ServerOptions." + field, Rule: rule, Value: fmt.Sprint(value)})
+	}
+	if o.Concurrency < 0 || o.Concurrency > 1<<20 {
+		add("Concurrency", "must be 0 for the default, or 1 to 2^20", o.Concurrency)
+	}
+	for name, weight := range o.Queues {
+		if err := task.CheckQueue("ServerOptions.Queues", name); err != nil {
+			errs = append(errs, err)
+		}
+		if weight < 1 {
+			add("Queues["+strconv.Quote(name)+"]", "must have a weight of 1 or more", weight)
+		}
+	}
+	if o.Name != "" {
+		if err := task.CheckName("ServerOptions.Name", o.Name); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if o.LeaseDuration != 0 && o.LeaseDuration < 50*time.Millisecond {
+		add("LeaseDuration", "must be at least 50ms", o.LeaseDuration)
+	}
+	if o.MaxDeliveries < -1 {
+		add("MaxDeliveries", "must be 0 for the default, -1 for no bound, or positive", o.MaxDeliveries)
+	}
+	for field, d := range map[string]time.Duration{"ShutdownTimeout": o.ShutdownTimeout, "FailedRetention": o.FailedRetention} {
+		if err := task.CheckDuration("ServerOptions."+field, d); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
+
+func (o *ServerOptions) fill() {
+	orDefault(&o.Concurrency, DefaultConcurrency)
+	orDefault(&o.LeaseDuration, DefaultLeaseDuration)
+	orDefault(&o.ShutdownTimeout, DefaultShutdownTimeout)
+	orDefault(&o.MaxDeliveries, DefaultMaxDeliveries)
+	orDefault(&o.FailedRetention, DefaultFailedRetention)
+	o.ShutdownTimeout, o.FailedRetention = max(o.ShutdownTimeout, 0), max(o.FailedRetention, 0)
+	if o.Name == "" {
+		host, _ := os.Hostname()
+		o.Name = fmt.Sprintf("%s:%d:%s", host, os.Getpid(), rand.Text()[:6])
+	}
+	o.Queues = maps.Clone(o.Queues)
+	if len(o.Queues) == 0 {
+		o.Queues = map[string]int{task.DefaultQueue: 1}
+	}
+	if o.Backoff == nil {
+		o.Backoff = task.DefaultBackoff()
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+func orDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Client returns a client of the server's broker.
+func (s *Server) Client() *Client { return NewClient(s.broker, nil) }
+
+// HandleFunc registers the handler of the tasks of one name. A nil handler, an
+// invalid name, or a second handler for a name is an error that Run returns;
+// once Run has begun, it is logged, and the first handler stays.
+func (s *Server) HandleFunc(name string, fn func(ctx context.Context, t *task.Task) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.checkHandler(name, fn); err != nil {
+		s.refuse(err)
+		return
+	}
+	s.handlers[name] = fn
+	if s.started {
+		s.handlers[name] = s.wrap(fn)
+	}
+}
+
+func (s *Server) checkHandler(name string, fn Handler) error {
+	if err := task.CheckName("handler name", name); err != nil {
+		return err
+	}
+	if fn == nil {
+		return &task.FieldError{Field: "handler", Rule: "must not be nil", Value: "nil for " + strconv.Quote(name)}
+	}
+	if s.handlers[name] != nil {
+		return &task.FieldError{Field: "handler name", Rule: "must be registered once", Value: strconv.Quote(name) + " twice"}
+	}
+	return nil
+}
+
+// Use adds middleware around every handler, the first added outermost. It is an
+// error, returned by Run, if one is nil; once Run has begun, Use has no effect
+// but a line in the log.
+func (s *Server) Use(mw ...Middleware) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range mw {
+		switch {
+		case m == nil:
+			s.refuse(&task.FieldError{Field: "middleware", Rule: "must not be nil"})
+		case s.started:
+			s.refuse(errors.New("middleware must be added before Run"))
+		default:
+			s.use = append(s.use, m)
+		}
+	}
+}
+
+func (s *Server) refuse(err error) {
+	if s.started {
+		s.log.Error("registration refused", "error", err)
+		return
+	}
+	s.errs = append(s.errs, err)
+}
+
+func (s *Server) wrap(h Handler) Handler {
+	for i := len(s.use) - 1; i >= 0; i-- {
+		h = s.use[i](h)
+	}
+	return h
+}
+
+func (s *Server) registered(t *task.Task) (Handler, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	h, ok := s.handlers[t.Name]
+	return h, ok
+}
+
+// Run works until ctx ends, then drains: it fetches nothing more, waits for the
+// running handlers up to ShutdownTimeout, cancels those that are left, waits one
+// more second for them to return, and hands their tasks back. It returns nil
+// after a clean end, errors of registration and options before it begins, and
+// an error if handlers were left behind that ignore their context. A broker
+// that cannot be reached does not end it: it goes on trying, and says so in the
+// log. A server runs once; a second call returns task.ErrStarted.
+func (s *Server) Run(ctx context.Context) error {
+	if err := s.start(); err != nil {
+		return err
+	}
+	s.log.Info("server started", "name", s.opts.Name, "concurrency", s.opts.Concurrency, "queues", s.opts.Queues)
+	p := newPool(s)
+	p.fetch(ctx)
+	err := p.drain(s.opts.ShutdownTimeout)
+	s.log.Info("server stopped", "name", s.opts.Name)
+	return err
+}
+
+func (s *Server) start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.started {
+		return task.ErrStarted
+	}
+	if len(s.errs) > 0 {
+		return errors.Join(s.errs...)
+	}
+	s.started = true
+	for name, h := range s.handlers {
+		s.handlers[name] = s.wrap(h)
+	}
+	return nil
+}
