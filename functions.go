@@ -40,11 +40,17 @@ func (f *functions) add(id uuid.UUID, name string, fn func() error) {
 	put(&f.byName, name, fn)
 }
 
-func (f *functions) addSchedule(schedule, name string, fn func() error) {
+// addSchedule registers the function of a schedule if add takes the schedule,
+// and lets no tick of it look for its function before.
+func (f *functions) addSchedule(schedule, name string, fn func() error, add func() error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if err := add(); err != nil {
+		return err
+	}
 	put(&f.bySchedule, schedule, fn)
 	put(&f.byName, name, fn)
+	return nil
 }
 
 func (f *functions) forget(t *task.Task) {

@@ -22,23 +22,24 @@ type keeper struct {
 	mu       sync.Mutex
 	attempts map[*attempt]struct{}
 
-	stop context.CancelFunc
-	done chan struct{}
+	stop    context.CancelFunc
+	running sync.WaitGroup
 }
 
 func newKeeper(b broker.Broker, lasts time.Duration, log *slog.Logger) *keeper {
 	ctx, stop := context.WithCancel(context.Background())
 	k := &keeper{
 		broker: b, lasts: lasts, log: log,
-		attempts: make(map[*attempt]struct{}), stop: stop, done: make(chan struct{}),
+		attempts: make(map[*attempt]struct{}), stop: stop,
 	}
-	go k.run(ctx)
+	k.running.Go(func() { k.each(ctx, k.extend) })
+	k.running.Go(func() { k.each(ctx, k.expire) }) // even while an extension hangs
 	return k
 }
 
 func (k *keeper) close() {
 	k.stop()
-	<-k.done
+	k.running.Wait()
 }
 
 func (k *keeper) add(a *attempt) {
@@ -63,16 +64,29 @@ func (k *keeper) count() int {
 // tried again before the lease runs out.
 func (k *keeper) beat() time.Duration { return k.lasts / 6 }
 
-func (k *keeper) run(ctx context.Context) {
-	defer close(k.done)
+// each calls do every beat.
+func (k *keeper) each(ctx context.Context, do func(context.Context)) {
 	ticker := time.NewTicker(k.beat())
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			k.extend(ctx)
+			do(ctx)
 		case <-ctx.Done():
 			return
+		}
+	}
+}
+
+// expire cancels the handlers of leases that run out before the next beat.
+func (k *keeper) expire(context.Context) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	next := time.Now().Add(k.beat())
+	for a := range k.attempts {
+		if a.ctx.Err() == nil && a.expires.Before(next) {
+			k.log.Warn("lease cannot be extended; the handler is cancelled", "task", a.lease.ID, "name", a.task.Name)
+			a.cancel(task.ErrLeaseLost)
 		}
 	}
 }
@@ -130,9 +144,8 @@ func (k *keeper) note(a *attempt, sent time.Time, err error) {
 	case errors.Is(err, task.ErrLeaseLost):
 		k.log.Warn("lease lost to another server; the handler is cancelled", "task", a.lease.ID, "name", a.task.Name)
 		a.cancel(task.ErrLeaseLost)
-	case time.Now().Add(k.beat()).After(a.expires):
-		k.log.Warn("lease cannot be extended; the handler is cancelled", "task", a.lease.ID, "name", a.task.Name, "error", err)
-		a.cancel(task.ErrLeaseLost)
+	default:
+		k.log.Debug("lease not extended; trying again", "task", a.lease.ID, "error", err)
 	}
 }
 

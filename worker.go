@@ -240,8 +240,7 @@ func (w *Worker) recur(name string, fn func() error, opts []TaskOptions, add fun
 	if w.shared {
 		schedule = name
 	}
-	w.functions.addSchedule(schedule, name, fn)
-	if err := add(schedule, t); err != nil {
+	if err := w.functions.addSchedule(schedule, name, fn, func() error { return add(schedule, t) }); err != nil {
 		return nil, err
 	}
 	t.Status = task.StatusScheduled

@@ -1,0 +1,171 @@
+package redis_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/google/uuid"
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/brokertest"
+	"github.com/nex-gen-tech/jobsy/broker/redis"
+	"github.com/nex-gen-tech/jobsy/internal/redistest"
+)
+
+func TestConformanceOnMiniredis(t *testing.T) {
+	t.Parallel()
+	brokertest.Run(t, newBench(func(t testing.TB) string { return miniredis.RunT(t).Addr() }).harness())
+}
+
+func TestConformanceOnRedis(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	brokertest.Run(t, newBench(func(testing.TB) string { return server.Addr() }).harness())
+}
+
+// bench gives each broker of the suite a key prefix and a client of its own.
+type bench struct {
+	addr   func(testing.TB) string
+	mu     sync.Mutex
+	places map[broker.Broker]*place
+}
+
+// place is where a broker lives.
+type place struct {
+	addr, prefix string
+	client       *goredis.Client // for looking in from outside
+	wire         *lossyWire
+}
+
+func newBench(addr func(testing.TB) string) *bench {
+	return &bench{addr: addr, places: make(map[broker.Broker]*place)}
+}
+
+func (b *bench) harness() brokertest.Harness {
+	return brokertest.Harness{
+		New:       b.open,
+		Again:     func(t testing.TB, other broker.Broker) broker.Broker { return b.connect(t, *b.at(other)) },
+		Leftovers: b.leftovers,
+		Corrupt:   b.corrupt,
+		LoseReply: func(other broker.Broker) { b.at(other).wire.arm() },
+	}
+}
+
+func (b *bench) open(t testing.TB) broker.Broker {
+	addr := b.addr(t)
+	client := goredis.NewClient(&goredis.Options{Addr: addr})
+	t.Cleanup(func() { client.Close() })
+	return b.connect(t, place{addr: addr, prefix: "test-" + uuid.NewString(), client: client})
+}
+
+func (b *bench) connect(t testing.TB, p place) broker.Broker {
+	p.wire = &lossyWire{}
+	client := goredis.NewClient(&goredis.Options{Addr: p.addr, Dialer: p.wire.dial, ContextTimeoutEnabled: true})
+	t.Cleanup(func() { client.Close() })
+	opened := redis.New(client, &redis.Options{Prefix: p.prefix})
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.places[opened] = &p
+	return opened
+}
+
+func (b *bench) at(opened broker.Broker) *place {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.places[opened]
+}
+
+func (b *bench) leftovers(t testing.TB, opened broker.Broker) []string {
+	p := b.at(opened)
+	keys, err := p.client.Keys(context.Background(), p.prefix+":*").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, key := range keys {
+		_, rest, _ := strings.Cut(key, "}:")
+		switch {
+		case key == p.prefix+":queues", rest == "seq", rest == "wake", rest == "schedules", strings.HasPrefix(rest, "reply:"):
+		default:
+			left = append(left, key)
+		}
+	}
+	return left
+}
+
+func (b *bench) corrupt(t testing.TB, opened broker.Broker, queue string, id uuid.UUID, how brokertest.Corruption) {
+	p := b.at(opened)
+	key, field := p.prefix+":{"+queue+"}:tasks", base64.RawURLEncoding.EncodeToString(id[:])
+	var err error
+	switch how {
+	case brokertest.Garbage:
+		err = p.client.HSet(context.Background(), key, field, "\xff\xfe no record").Err()
+	case brokertest.Empty:
+		err = p.client.HSet(context.Background(), key, field, "").Err()
+	case brokertest.Missing:
+		err = p.client.HDel(context.Background(), key, field).Err()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// lossyWire loses the reply to a script call when it is armed: the server has
+// acted, then the connection drops.
+type lossyWire struct {
+	mu    sync.Mutex
+	armed bool
+}
+
+func (w *lossyWire) arm() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.armed = true
+}
+
+// takes reports whether this reply is the one to lose. That a server does not
+// know a script yet is no reply to what was asked.
+func (w *lossyWire) takes(reply []byte) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	takes := w.armed && !bytes.Contains(reply, []byte("NOSCRIPT"))
+	w.armed = w.armed && !takes
+	return takes
+}
+
+func (w *lossyWire) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return &lossyConn{Conn: conn, wire: w}, nil
+}
+
+type lossyConn struct {
+	net.Conn
+	wire   *lossyWire
+	script bool // the last request was a script call
+}
+
+func (c *lossyConn) Write(request []byte) (int, error) {
+	lower := bytes.ToLower(request)
+	c.script = bytes.Contains(lower, []byte("evalsha")) || bytes.Contains(lower, []byte("eval\r\n"))
+	return c.Conn.Write(request)
+}
+
+func (c *lossyConn) Read(reply []byte) (int, error) {
+	n, err := c.Conn.Read(reply)
+	if err == nil && c.script && c.wire.takes(reply[:n]) {
+		c.Conn.Close()
+		return 0, io.EOF
+	}
+	return n, err
+}
