@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nex-gen-tech/jobsy/broker"
@@ -60,8 +61,8 @@ func (a *attempt) call(handler Handler) error {
 		defer cancel()
 		ctx = limited
 	}
-	own := *a.task
-	err := handler(taskContext{ctx, &own}, &own)
+	own := a.task.Clone()
+	err := handler(taskContext{ctx, own}, own)
 	if err != nil && ctx.Err() != nil {
 		return &interruptedError{context.Cause(ctx), err}
 	}
@@ -189,11 +190,12 @@ func (a *attempt) snoozed(delay time.Duration) broker.Outcome {
 // passed here since.
 func (a *attempt) brokerTime() time.Time { return a.task.StartedAt.Add(time.Since(a.began)) }
 
+// cut bounds a message and makes it text, as the record promises.
 func cut(message string) string {
 	if len(message) > maxError {
-		return message[:maxError] + "…"
+		message = message[:maxError] + "…"
 	}
-	return message
+	return strings.ToValidUTF8(message, "\uFFFD")
 }
 
 // end frees the handler's slot and settles the outcome.

@@ -96,11 +96,13 @@ type Lease struct {
 	// left as stored: the worker counts.
 	Task *task.Task
 	// Queue, ID, Deliveries and Token identify the lease to the broker, and
-	// repeat what the task says, which a handler may have changed.
+	// Priority is where its task belongs. They repeat what the task says,
+	// which a handler may have changed.
 	Queue      string
 	ID         uuid.UUID
 	Deliveries int
 	Token      int64
+	Priority   task.Priority
 	// Expires is when the lease runs out by this process's clock, or a
 	// little earlier.
 	Expires time.Time

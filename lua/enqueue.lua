@@ -1,11 +1,13 @@
 -- enqueue takes a batch of tasks into one queue, each by itself.
 --
 -- KEYS   1 tasks  2 pending  3 scheduled  4 seq  5 wake  6 reply
+--        7 retrying  8 completed  9 failed  10 cancelled
 -- ARGV   1 call number  2 ms to remember the reply
 --        then 4 a task: id, priority, due in ms (0: now), record
 -- Reply  the positions of the refused tasks, from 1, with commas between.
---        A task is refused when its id is in use by a different record.
-local tasks, pending, scheduled, seq, marker, reply = unpack(KEYS)
+--        A task is refused when its id is in use, unless the record there is
+--        the same and no attempt of it has been answered for.
+local tasks, pending, scheduled, seq, marker, reply = unpack(KEYS, 1, 6)
 
 local repeated = recall(reply, ARGV[1])
 if repeated then
@@ -19,6 +21,15 @@ end
 local stored = redis.call('HMGET', tasks, unpack(ids))
 local number = sequence(seq)
 local clock = now()
+
+local function answered(id)
+  for i = 7, 10 do
+    if redis.call('ZSCORE', KEYS[i], id) then
+      return true
+    end
+  end
+  return false
+end
 
 local seen, records, ready, delayed, refused = {}, {}, {}, {}, {}
 local earliest
@@ -39,7 +50,7 @@ for i, id in ipairs(ids) do
       ready[#ready + 1] = pending_score(priority, number)
       ready[#ready + 1] = id
     end
-  elseif standing ~= record then
+  elseif standing ~= record or answered(id) then
     refused[#refused + 1] = i
   end
 end

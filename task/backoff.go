@@ -11,7 +11,8 @@ import (
 type Backoff func(attempt int) time.Duration
 
 // DefaultBackoff doubles from one second up to six hours, less up to half of
-// it by jitter. The 25 retries of a task then span two to three days.
+// it by jitter. The 25 retries of a task then span about two days, and never
+// more than three.
 func DefaultBackoff() Backoff {
 	return Exponential(time.Second, 6*time.Hour, rand.Float64)
 }
@@ -23,7 +24,7 @@ func DefaultBackoff() Backoff {
 // jitter.
 func Exponential(base, limit time.Duration, random func() float64) Backoff {
 	return func(attempt int) time.Duration {
-		delay := double(base, limit, attempt-1)
+		delay := double(base, limit, max(attempt, 1)-1)
 		if random == nil {
 			return delay
 		}
@@ -36,7 +37,7 @@ func double(base, limit time.Duration, times int) time.Duration {
 	if base <= 0 {
 		return 0
 	}
-	for range max(times, 0) {
+	for range times {
 		if base > limit/2 {
 			return limit
 		}

@@ -40,7 +40,7 @@ func (k Kind[Args]) New(args Args) *Task {
 func (k Kind[Args]) Args(t *Task) (Args, error) {
 	var args Args
 	if err := json.Unmarshal(t.Payload, &args); err != nil {
-		return args, fmt.Errorf("decode arguments of %s: %w", t.Name, err)
+		return args, fmt.Errorf("decode arguments of %s: %w", k.Name, err)
 	}
 	return args, nil
 }

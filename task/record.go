@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -65,11 +66,11 @@ func (t *Task) MarshalBinary() ([]byte, error) {
 func (t *Task) AppendBinary(b []byte) ([]byte, error) {
 	b = appendVarint(b, fieldVersion, recordVersion)
 	b = appendBytes(b, fieldID, t.ID[:])
-	b = appendString(b, fieldName, t.Name)
+	b = appendBytes(b, fieldName, t.Name)
 	b = appendBytes(b, fieldPayload, t.Payload)
 	b = appendHeaders(b, t.Headers)
 	if t.Queue != DefaultQueue {
-		b = appendString(b, fieldQueue, t.Queue)
+		b = appendBytes(b, fieldQueue, t.Queue)
 	}
 	if t.Priority != MediumPriority {
 		b = appendVarint(b, fieldPriority, uint64(t.Priority))
@@ -90,15 +91,15 @@ func (t *Task) AppendBinary(b []byte) ([]byte, error) {
 
 // appendProgress appends what the broker records.
 func (t *Task) appendProgress(b []byte) []byte {
-	b = appendString(b, fieldStatus, string(t.Status))
+	b = appendBytes(b, fieldStatus, string(t.Status))
 	b = appendVarint(b, fieldAttempt, uint64(t.Attempt))
-	b = appendString(b, fieldLastError, t.LastError)
+	b = appendBytes(b, fieldLastError, t.LastError)
 	b = appendBytes(b, fieldResult, t.Result)
 	b = appendTime(b, fieldStartedAt, t.StartedAt)
 	b = appendTime(b, fieldEndedAt, t.EndedAt)
 	b = appendVarint(b, fieldDeliveries, uint64(t.Deliveries))
 	b = appendVarint(b, fieldToken, uint64(t.Token))
-	return appendString(b, fieldWorker, t.Worker)
+	return appendBytes(b, fieldWorker, t.Worker)
 }
 
 func appendTag(b []byte, field, wire uint64) []byte {
@@ -123,7 +124,7 @@ func appendTime(b []byte, field uint64, at time.Time) []byte {
 	return binary.LittleEndian.AppendUint64(appendTag(b, field, wireFixed64), uint64(at.UnixNano()))
 }
 
-func appendBytes(b []byte, field uint64, v []byte) []byte {
+func appendBytes[S string | []byte](b []byte, field uint64, v S) []byte {
 	if len(v) == 0 {
 		return b
 	}
@@ -131,20 +132,18 @@ func appendBytes(b []byte, field uint64, v []byte) []byte {
 	return append(b, v...)
 }
 
-func appendString(b []byte, field uint64, v string) []byte {
-	if v == "" {
+// appendHeaders sorts the keys: equal tasks have equal records. An entry is
+// written even if it is empty, for it stands for an empty key.
+func appendHeaders(b []byte, headers map[string]string) []byte {
+	if len(headers) == 0 {
 		return b
 	}
-	b = binary.AppendUvarint(appendTag(b, field, wireBytes), uint64(len(v)))
-	return append(b, v...)
-}
-
-// appendHeaders sorts the keys: equal tasks have equal records.
-func appendHeaders(b []byte, headers map[string]string) []byte {
+	var entry []byte
 	for _, key := range slices.Sorted(maps.Keys(headers)) {
-		entry := appendString(nil, fieldHeaderKey, key)
-		entry = appendString(entry, fieldHeaderValue, headers[key])
-		b = appendBytes(b, fieldHeader, entry)
+		entry = appendBytes(entry[:0], fieldHeaderKey, key)
+		entry = appendBytes(entry, fieldHeaderValue, headers[key])
+		b = binary.AppendUvarint(appendTag(b, fieldHeader, wireBytes), uint64(len(entry)))
+		b = append(b, entry...)
 	}
 	return b
 }
@@ -212,7 +211,7 @@ func (t *Task) readProgress(tag uint64, start []byte, r *reader) {
 	case fieldStatus<<3 | wireBytes:
 		t.Status = Status(r.bytes())
 	case fieldAttempt<<3 | wireVarint:
-		t.Attempt = int(r.bounded(1 << 31))
+		t.Attempt = int(r.bounded(math.MaxInt32))
 	case fieldLastError<<3 | wireBytes:
 		t.LastError = string(r.bytes())
 	case fieldResult<<3 | wireBytes:
@@ -222,7 +221,7 @@ func (t *Task) readProgress(tag uint64, start []byte, r *reader) {
 	case fieldEndedAt<<3 | wireFixed64:
 		t.EndedAt = r.time()
 	case fieldDeliveries<<3 | wireVarint:
-		t.Deliveries = int(r.bounded(1 << 31))
+		t.Deliveries = int(r.bounded(math.MaxInt32))
 	case fieldToken<<3 | wireVarint:
 		t.Token = int64(r.bounded(1 << 53))
 	case fieldWorker<<3 | wireBytes:
@@ -247,7 +246,7 @@ func (t *Task) readHeader(entry []byte, outer *reader) {
 		}
 	}
 	if r.err != nil {
-		outer.err = r.err
+		outer.fail("header: %w", r.err)
 		return
 	}
 	if t.Headers == nil {

@@ -36,7 +36,7 @@ type Task struct {
 	// Payload is what the handler works on, in any encoding.
 	Payload []byte
 	// Headers travel beside the payload, for middleware: trace context,
-	// tenant. At most 64 KiB in all.
+	// tenant. UTF-8, at most 64 KiB in all.
 	Headers map[string]string
 	// Queue names the queue. 1 to 128 bytes of UTF-8 without control
 	// characters and braces. Default: "default".
@@ -63,15 +63,17 @@ type Task struct {
 
 	// Status is where the task stands.
 	Status Status
-	// Attempt counts the attempts that were begun and answered for, the
-	// running one included: 1 in a task's first run. An attempt that a dead
-	// worker left behind does not count.
+	// Attempt counts the attempts that were answered for; to the handler of a
+	// running one, that one as well: 1 in a task's first run. An attempt that
+	// a dead worker left behind does not count.
 	Attempt int
 	// LastError is the message of the attempt that failed last.
 	LastError string
 	// Result is what the handler left for whoever waits.
 	Result []byte
 	// EnqueuedAt is when the producer enqueued the task, by its own clock.
+	// Enqueuing sets it if it is zero, and else keeps it: a task that is
+	// enqueued again stays the same task.
 	EnqueuedAt time.Time
 	// StartedAt is when the latest attempt began, by the broker's clock.
 	StartedAt time.Time

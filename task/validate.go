@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -21,37 +22,21 @@ var (
 	maxTime = time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
+// check returns the first error, in the order of the fields.
 func (t *Task) check() error {
-	if t.encodeErr != nil {
-		return t.encodeErr
-	}
-	if err := CheckName("Name", t.Name); err != nil {
-		return err
-	}
-	if err := checkHeaders(t.Headers); err != nil {
-		return err
-	}
-	if t.Queue != "" {
-		if err := CheckQueue("Queue", t.Queue); err != nil {
-			return err
-		}
-	}
-	if err := CheckPriority("Priority", t.Priority); err != nil {
-		return err
-	}
-	if err := CheckMaxRetry("MaxRetry", t.MaxRetry); err != nil {
-		return err
-	}
-	if err := CheckDuration("Timeout", t.Timeout); err != nil {
-		return err
-	}
-	if t.Retention < 0 {
-		return &FieldError{"Retention", "must not be negative", t.Retention.String()}
-	}
-	if err := checkTime("RunAt", t.RunAt); err != nil {
-		return err
-	}
-	return checkTime("Deadline", t.Deadline)
+	return cmp.Or(
+		t.encodeErr,
+		CheckName("Name", t.Name),
+		checkHeaders(t.Headers),
+		CheckQueue("Queue", cmp.Or(t.Queue, DefaultQueue)),
+		CheckPriority("Priority", t.Priority),
+		CheckMaxRetry("MaxRetry", t.MaxRetry),
+		CheckDuration("Timeout", t.Timeout),
+		checkRetention(t.Retention),
+		checkTime("RunAt", t.RunAt),
+		checkTime("Deadline", t.Deadline),
+		checkTime("EnqueuedAt", t.EnqueuedAt),
+	)
 }
 
 // CheckName returns a *FieldError unless name can name a task.
@@ -99,11 +84,21 @@ func CheckDuration(field string, d time.Duration) error {
 	return nil
 }
 
+func checkRetention(d time.Duration) error {
+	if d < 0 {
+		return &FieldError{"Retention", "must not be negative", d.String()}
+	}
+	return nil
+}
+
 func checkHeaders(headers map[string]string) error {
 	size := 0
 	for k, v := range headers {
-		if k == "" {
+		switch {
+		case k == "":
 			return &FieldError{Field: "Headers", Rule: "must not have an empty key"}
+		case !utf8.ValidString(k) || !utf8.ValidString(v):
+			return &FieldError{"Headers", "must be valid UTF-8", quote(k)}
 		}
 		size += len(k) + len(v)
 	}

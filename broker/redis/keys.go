@@ -39,7 +39,10 @@ func (k keys) reply(caller string) string { return k.base + "reply:" + caller }
 // The KEYS of each script, in the order in which it documents them.
 
 func (k keys) enqueue(caller string) []string {
-	return []string{k.tasks(), k.pending(), k.scheduled(), k.seq(), k.wake(), k.reply(caller)}
+	return []string{
+		k.tasks(), k.pending(), k.scheduled(), k.seq(), k.wake(), k.reply(caller),
+		k.retrying(), k.completed(), k.failed(), k.cancelled(),
+	}
 }
 
 func (k keys) lease(caller string) []string {

@@ -147,7 +147,7 @@ func (g *grant) lease(i int, queue, worker string) (broker.Lease, error) {
 	}
 	t.Status, t.Worker, t.StartedAt = task.StatusRunning, worker, g.now
 	t.Deliveries, t.Token = lease.Deliveries, lease.Token
-	lease.Queue, lease.Task = queue, t
+	lease.Queue, lease.Task, lease.Priority = queue, t, t.Priority
 	return lease, nil
 }
 
@@ -163,7 +163,7 @@ func (b *Broker) setAside(ctx context.Context, queue, member, record string, rea
 	if lease, ok := parseMember(member); ok {
 		standIn.ID = lease.ID
 	}
-	outcome := broker.Outcome{Lease: broker.Lease{Queue: queue}, Status: task.StatusFailed, Task: standIn, Keep: malformedKeep}
+	outcome := broker.Outcome{Lease: broker.Lease{Queue: queue, ID: standIn.ID}, Status: task.StatusFailed, Task: standIn, Keep: malformedKeep}
 	for _, err := range b.settles.do(ctx, []item{newOutcomeItem(&outcome, member)}) {
 		b.log.Warn("cannot set a malformed task aside", "queue", queue, "member", member, "error", err)
 	}

@@ -104,19 +104,20 @@ func (b *Broker) putBack(queue string) {
 	}
 }
 
-// interrupt ends the listener. Where the server does not let it, the listener
-// ends by itself within an idle poll.
+// interrupt ends the listener. Where the server does not tell or take the id of
+// its connection, a marker does it, unless another server takes that first; the
+// listener then ends by itself within an idle poll.
 func (l *listener) interrupt() {
 	l.mu.Lock()
 	l.ended = true
 	client, id := l.client, l.clientID
 	l.mu.Unlock()
-	if id == 0 {
+	if client == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	if err := client.ClientUnblock(ctx, id).Err(); err != nil {
-		l.station.broker.log.Debug("cannot unblock a listener", "error", err)
+	if id == 0 || client.ClientUnblock(ctx, id).Err() != nil {
+		l.station.broker.putBack(l.queues[l.keys[0]])
 	}
 }

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/nex-gen-tech/jobsy/broker"
@@ -13,11 +14,29 @@ func (b *Broker) Settle(ctx context.Context, outcomes []broker.Outcome) []error 
 	if err := b.usable(); err != nil {
 		return all(len(outcomes), err)
 	}
-	items := make([]item, len(outcomes))
+	errs := make([]error, len(outcomes))
+	items, at := make([]item, 0, len(outcomes)), make([]int, 0, len(outcomes))
 	for i := range outcomes {
-		items[i] = newOutcomeItem(&outcomes[i], member(&outcomes[i].Lease))
+		if errs[i] = checkOutcome(&outcomes[i]); errs[i] == nil {
+			items, at = append(items, newOutcomeItem(&outcomes[i], member(&outcomes[i].Lease))), append(at, i)
+		}
 	}
-	return b.settles.do(ctx, items)
+	for i, err := range b.settles.do(ctx, items) {
+		errs[at[i]] = err
+	}
+	return orNil(errs)
+}
+
+func checkOutcome(o *broker.Outcome) error {
+	switch o.Status {
+	case task.StatusCompleted, task.StatusFailed, task.StatusCancelled,
+		task.StatusRetrying, task.StatusScheduled, task.StatusPending:
+		return task.CheckQueue("Outcome.Lease.Queue", o.Lease.Queue)
+	}
+	return &task.FieldError{
+		Field: "Outcome.Status", Value: strconv.Quote(string(o.Status)),
+		Rule: "must be completed, failed, cancelled, retrying, scheduled or pending",
+	}
 }
 
 func newOutcomeItem(o *broker.Outcome, member string) item {
@@ -30,12 +49,12 @@ func newOutcomeItem(o *broker.Outcome, member string) item {
 		}
 		record, _ = stored.MarshalBinary() // its error is always nil
 	}
-	wait, priority := o.Delay, task.MediumPriority
+	wait, priority := o.Delay, o.Lease.Priority
 	if o.Status.Ended() {
 		wait = o.Keep
 	}
-	if t := orDefault(o.Task, o.Lease.Task); t != nil {
-		priority = t.Priority
+	if o.Task != nil {
+		priority = o.Task.Priority
 	}
 	return item{
 		queue: o.Lease.Queue,

@@ -1,0 +1,17 @@
+// Tools of the project's own checks. They have a module to themselves, and no
+// place in go.work, so that the root go.mod never raises a version, not even an
+// indirect one, in the build of somebody who uses Jobsy.
+module github.com/nex-gen-tech/jobsy/internal/tools
+
+go 1.26.0
+
+tool honnef.co/go/tools/cmd/staticcheck
+
+require (
+	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect
+	golang.org/x/exp/typeparams v0.0.0-20231108232855-2478ac86f678 // indirect
+	golang.org/x/mod v0.41.0 // indirect
+	golang.org/x/sync v0.23.0 // indirect
+	golang.org/x/tools v0.51.0 // indirect
+	honnef.co/go/tools v0.8.2 // indirect
+)
