@@ -165,15 +165,18 @@ func (p *place) look() {
 }
 
 // rest leaves the queue alone until something in it falls due, or an idle poll
-// has passed, which jitter keeps apart from those of other servers.
+// has passed, which jitter keeps apart from those of other servers. It does not
+// if there was a wake-up since the look that found nothing.
 func (p *place) rest(next, idlePoll time.Duration) {
 	pause := idlePoll - time.Duration(rand.Int64N(int64(idlePoll)/10+1))
 	if next >= 0 {
 		pause = min(pause, max(next, time.Millisecond))
 	}
 	p.station.mu.Lock()
-	p.due = time.Now().Add(pause)
-	p.station.mu.Unlock()
+	defer p.station.mu.Unlock()
+	if !p.heard {
+		p.due = time.Now().Add(pause)
+	}
 }
 
 func (p *place) sweepDue(idlePoll time.Duration) bool {

@@ -1,0 +1,5 @@
+//go:build !race
+
+package jobsy_test
+
+const raceEnabled = false
