@@ -1,0 +1,237 @@
+package brokertest
+
+import "maps"
+
+// flawsByRule tells, for each rule, flaws of a model that it must find.
+func flawsByRule() map[string][]string {
+	all := make(map[string][]string)
+	for _, some := range []map[string][]string{
+		enqueueFlaws(), leaseFlaws(), wakeFlaws(), fenceFlaws(), orderFlaws(), timeFlaws(),
+		settleFlaws(), malformedFlaws(), replyFlaws(), inspectFlaws(), timetableFlaws(),
+	} {
+		maps.Copy(all, some)
+	}
+	return all
+}
+
+func enqueueFlaws() map[string][]string {
+	return map[string][]string{
+		"P10/defaults are written into the caller's task":                        {"leaves the caller's task without defaults"},
+		"P10/what the broker records is cleared":                                 {"keeps what the caller says of progress"},
+		"P10/a bad field is refused by name and the rest is taken":               {"takes bad tasks", "does not name the bad field"},
+		"P10/arguments that cannot be encoded are refused":                       {"takes bad tasks"},
+		"P10/a refused task leaves nothing behind":                               {"knows a queue before it has checked the task", "takes bad tasks"},
+		"P10/a batch beyond MaxBatch is served or refused":                       {"loses the last of a full batch"},
+		"P1/every field of a task survives":                                      {"loses headers"},
+		"P1/a full batch is taken and settled":                                   {"loses the last of a full batch"},
+		"P1/an empty call does nothing":                                          {"answers an empty call with no nil"},
+		"P1/one ID in two queues is two tasks":                                   {"knows an ID once for all queues"},
+		"P1/enqueuing with an ended context fails":                               {"ignores an ended context"},
+		"P6/enqueuing the identical task again is no conflict":                   {"refuses every ID in use"},
+		"P6/enqueuing the identical scheduled task again is no conflict":         {"refuses every ID in use"},
+		"P6/an identical task twice in a batch is one task":                      {"refuses every ID in use"},
+		"P6/enqueuing what has been leased again is no conflict":                 {"refuses every ID in use"},
+		"P10/another task with an ID in use is refused":                          {"takes every ID in use", "replaces the task with an ID in use"},
+		"P10/of two tasks with one ID in a batch the first stands":               {"takes every ID in use"},
+		"P10/an ID is in use while its task waits for a retry":                   {"takes every ID in use"},
+		"P10/an ID is in use while its ended task is kept":                       {"takes every ID in use", "drops ended tasks at once"},
+		"P10/a retrying task is not taken again if its record was left as it is": {"compares records alone"},
+		"P10/an ended task is not taken again if its record was left as it is":   {"compares records alone"},
+		"P1/an ID is free again once its task is gone":                           {"remembers an ID for ever"},
+		"P1/the caller may change a task once it is enqueued":                    {"keeps the caller's task"},
+		"P1/the caller may change what it has leased":                            {"hands out its own task"},
+		"P1/the caller may change an outcome once it is settled":                 {"keeps the caller's task"},
+		"P1/a handler may change its task without losing the lease":              {"trusts the task of a lease"},
+		"P4/a released task keeps its priority whatever its handler did to it":   {"takes the priority from the lease's task"},
+	}
+}
+
+func leaseFlaws() map[string][]string {
+	return map[string][]string{
+		"P1/a lease says what it is":                               {"does not say who leased a task"},
+		"P1/a task is leased to one worker only":                   {"leases a task to several workers"},
+		"P5/a call gets no more than Max":                          {"ignores Max"},
+		"P1/a call takes from any of its queues":                   {"looks into the first queue only"},
+		"P1/leases drawn as the context ends are not dropped":      {"drops what it has drawn as its context ends"},
+		"P11/Lease blocks until its context ends":                  {"returns without a task instead of blocking"},
+		"P11/Lease returns when its context is cancelled":          {"ignores its context while it blocks"},
+		"P11/Lease with an ended context does not block":           {"ignores its context while it blocks"},
+		"P10/a bad lease request is refused":                       {"does not check requests"},
+		"P10/a lease request beyond MaxBatch is served or refused": {"loses leases beyond MaxBatch"},
+		"P10/an unknown outcome is refused and leaves the lease":   {"drops a task with an unknown outcome"},
+		"P7/Close ends a blocked Lease with ErrClosed":             {"Close leaves calls blocked"},
+		"P7/calls after Close get ErrClosed":                       {"serves calls after Close"},
+		"P7/leases outlive Close and then run out":                 {"Close ends its leases"},
+	}
+}
+
+func wakeFlaws() map[string][]string {
+	return map[string][]string{
+		"P11/a blocked Lease is woken by an enqueue":                    {"an enqueue wakes nobody", "polls"},
+		"P11/a blocked Lease is woken by an enqueue in another process": {"an enqueue wakes nobody", "polls"},
+		"P11/a blocked Lease is woken by any of its queues":             {"an enqueue wakes nobody", "polls"},
+		"P11/a blocked Lease is woken by a release":                     {"a release wakes nobody"},
+		"P11/a blocked Lease is woken when a task falls due":            {"sleeps when a task falls due", "starts tasks late"},
+		"P11/a blocked Lease is woken by a task due before the others":  {"a scheduled task wakes nobody"},
+		"P11/a blocked Lease is woken when a retry falls due":           {"a delay wakes nobody"},
+		"P11/a blocked Lease is woken when another lease runs out":      {"sleeps when a lease runs out"},
+		"P11/each of many blocked calls gets one of many tasks":         {"an enqueue wakes nobody"},
+		"P11/one batch wakes many blocked calls":                        {"wakes one call, and not the next"},
+		"P11/many processes are woken":                                  {"wakes one call, and not the next"},
+		"P11/a wake-up that meets a leaving call goes to another":       {"wakes one call, and not the next"},
+	}
+}
+
+func fenceFlaws() map[string][]string {
+	return map[string][]string{
+		"P2/an overtaken lease cannot be extended":                     {"Extend does not fence", "Settle does not fence"},
+		"P2/a worker in another process is fenced":                     {"Extend does not fence", "Settle does not fence"},
+		"P2/a settled lease is lost":                                   {"Settle does not fence"},
+		"P2/settling twice in one call counts once":                    {"Settle does not fence"},
+		"P2/a lease that never was is lost":                            {"Settle does not fence", "Extend does not fence"},
+		"P2/each lease of a call is judged by itself":                  {"fails a call as a whole"},
+		"P2/a lease that ran out is held until it is taken over":       {"loses a lease as it runs out"},
+		"P2/an extended lease is not taken over":                       {"Extend does nothing"},
+		"P2/Extend counts from now":                                    {"Extend adds to what is left"},
+		"P2/the token grows with every lease":                          {"gives every lease the same token", "forgets the token of a retry"},
+		"P2/a late settlement as completed is refused":                 {"Settle does not fence"},
+		"P2/a late settlement as failed is refused":                    {"Settle does not fence"},
+		"P2/a late settlement as cancelled is refused":                 {"Settle does not fence"},
+		"P2/a late settlement as retrying is refused":                  {"Settle does not fence", "gives every lease the same token"},
+		"P2/a late settlement as scheduled is refused":                 {"Settle does not fence"},
+		"P2/a late settlement as pending is refused":                   {"Settle does not fence"},
+		"P7/a lost worker's task runs again once its lease has passed": {"never leases a lost task again", "leases a task to several workers", "cuts leases short"},
+		"P7/every takeover counts a delivery and no attempt":           {"does not count deliveries", "counts a takeover as an attempt"},
+		"P7/all tasks of a lost worker run again":                      {"never leases a lost task again", "does not count deliveries"},
+		"P7/an answered attempt resets the deliveries":                 {"never forgets deliveries"},
+		"P7/a release costs no delivery":                               {"counts a release as a delivery"},
+		"P7/an extended lease costs no delivery":                       {"an extension counts a delivery"},
+	}
+}
+
+func orderFlaws() map[string][]string {
+	return map[string][]string{
+		"P4/higher priority first, then first-in first-out":           {"ignores priority", "runs the last in first"},
+		"P4/a batch of leases is in order":                            {"ignores priority", "runs the last in first"},
+		"P4/priority goes from 1 to 255":                              {"ignores priority"},
+		"P4/due tasks are ordered by priority, not by due time":       {"ignores priority", "runs due tasks before all others"},
+		"P4/due tasks of one priority run in the order of their time": {"runs the last in first"},
+		"P4/a due task goes before pending ones of lower priority":    {"ignores priority", "runs due tasks before all others"},
+		"P4/a released task goes before others of its priority":       {"puts released tasks last"},
+		"P4/a retried task keeps its priority":                        {"forgets the priority of a retry"},
+		"P4/leases that have run out go first, the oldest first":      {"leases lost tasks last", "leases lost tasks in any order"},
+		"P4/queues named earlier are preferred":                       {"prefers the queue named last"},
+	}
+}
+
+func timeFlaws() map[string][]string {
+	return map[string][]string{
+		"P3/a task is not leased before it is due":               {"ignores RunAt"},
+		"P3/tasks start at their time and soon after":            {"starts tasks early", "starts tasks late"},
+		"P3/a due time within a millisecond is not rounded down": {"starts tasks early"},
+		"P3/a task whose time has passed is runnable at once":    {"takes the past for the future"},
+		"P3/a retry waits for its delay":                         {"starts tasks early"},
+		"P3/a snoozed task waits for its delay":                  {"starts tasks early"},
+		"P3/a retry without delay runs at once":                  {"makes every delay two seconds at least"},
+		"P3/a lease does not run out before its time":            {"cuts leases short"},
+		"P12/due times are judged by the broker's clock":         {"judges by this process's clock"},
+		"P12/leases are judged by the broker's clock":            {"judges by this process's clock"},
+		"P12/delays are counted by the broker's clock":           {"judges by this process's clock"},
+		"P12/schedules see the broker's clock":                   {"judges by this process's clock"},
+		"P1/waiting tasks outlive a restart":                     {"a restart loses pending tasks", "a restart reorders tasks"},
+		"P1/delayed tasks outlive a restart":                     {"a restart loses retrying tasks", "a restart loses scheduled tasks"},
+		"P7/running tasks outlive a restart":                     {"a restart loses running tasks", "a restart forgets deliveries"},
+		"P1/ended tasks are readable after a restart":            {"a restart loses completed tasks"},
+	}
+}
+
+func settleFlaws() map[string][]string {
+	return map[string][]string{
+		"P1/an outcome's task replaces the record":               {"does not store an outcome's task"},
+		"P1/an outcome without a task leaves the record":         {"forgets progress on an outcome without a task"},
+		"P1/a released task runs again":                          {"drops released tasks"},
+		"P1/one call settles all kinds of outcomes":              {"settles the first outcome alone"},
+		"P1/one call settles leases of several queues":           {"settles leases of one queue alone"},
+		"P1/a task that has become completed does not run again": {"runs ended tasks again"},
+		"P1/a task that has become failed does not run again":    {"runs ended tasks again"},
+		"P1/a task that has become cancelled does not run again": {"runs ended tasks again"},
+		"P9/an ended task stays readable for its Keep":           {"drops ended tasks at once"},
+		"P9/an ended task goes when its Keep has passed":         {"keeps ended tasks for ever", "drops ended tasks early"},
+		"P9/an ID is free again when its task's Keep has passed": {"keeps ended tasks for ever", "drops ended tasks early"},
+		"P9/nothing is left of tasks that went every way":        {"leaves traces"},
+		"P9/nothing is left of many tasks that were kept":        {"keeps ended tasks for ever"},
+		"P1/every task ends once, however it gets there":         {"never leases a lost task again", "runs ended tasks again", "drops released tasks"},
+		"P1/every task ends once, in several processes":          {"Settle does not fence"},
+	}
+}
+
+func malformedFlaws() map[string][]string {
+	flaws := make(map[string][]string)
+	for _, how := range []string{" (garbage)", " (empty)", " (missing)"} {
+		maps.Copy(flaws, map[string][]string{
+			"P13/a malformed pending task is set aside as failed" + how:   {"drops malformed tasks", "does not say why a malformed task failed", "fails on a malformed record"},
+			"P13/a malformed scheduled task is set aside as failed" + how: {"drops malformed tasks", "fails on a malformed record"},
+			"P13/a malformed running task is set aside as failed" + how:   {"drops malformed tasks", "fails on a malformed record"},
+			"P13/many malformed tasks stop nobody" + how:                  {"fails on a malformed record"},
+			"P13/a malformed task can be settled by its worker" + how:     {"cannot settle a malformed task"},
+		})
+	}
+	return flaws
+}
+
+func replyFlaws() map[string][]string {
+	const again = "makes a change again whose reply was lost"
+	return map[string][]string{
+		"P6/an enqueue is not doubled":                     {again},
+		"P6/an enqueue is answered as it was":              {again},
+		"P6/leases are not stranded":                       {again},
+		"P6/leases that were taken over are not stranded":  {again},
+		"P6/an extension is repeated":                      {"reports a lost reply"},
+		"P6/a settlement is answered as it was":            {again},
+		"P6/a tick is taken once":                          {again},
+		"P6/a settlement as completed is not a lost lease": {again},
+		"P6/a settlement as failed is not a lost lease":    {again},
+		"P6/a settlement as cancelled is not a lost lease": {again},
+		"P6/a settlement as retrying is not a lost lease":  {again},
+		"P6/a settlement as scheduled is not a lost lease": {again},
+		"P6/a settlement as pending is not a lost lease":   {again},
+	}
+}
+
+func inspectFlaws() map[string][]string {
+	return map[string][]string{
+		"P1/every task counts under one status":                           {"counts running tasks as pending"},
+		"P1/every task can be found where it stands":                      {"shows the first RunAt of a retry", "drops ended tasks at once"},
+		"P1/the queues that had a task are known":                         {"does not sort queues"},
+		"P1/what is unknown is not found":                                 {"finds what is unknown"},
+		"P1/pages show every task once":                                   {"shows a task on two pages"},
+		"P1/what inspection returns may be changed":                       {"hands out its own task"},
+		"P4/pending tasks are listed in the order in which they will run": {"lists tasks as they came"},
+		"P4/delayed tasks are listed in the order in which they will run": {"lists tasks as they came"},
+		"P4/ended tasks are listed in the order in which they will go":    {"lists tasks as they came"},
+		"P10/a bad inspection is refused":                                 {"does not check requests"},
+	}
+}
+
+func timetableFlaws() map[string][]string {
+	return map[string][]string{
+		"P8/the first Join anchors a schedule":                            {"anchors a schedule at every Join"},
+		"P8/schedules belong to their queue":                              {"knows a schedule once for all queues"},
+		"P8/a tick is taken once":                                         {"takes every tick"},
+		"P8/a tick before the last one is stale":                          {"takes every tick", "takes every tick but the last one again"},
+		"P8/of many processes one takes the tick":                         {"takes every tick"},
+		"P8/two brokers share a schedule":                                 {"takes every tick but the last one again", "anchors a schedule at every Join"},
+		"P8/a tick whose ID is in use counts as taken":                    {"does not record a tick with a used ID"},
+		"P8/Leave forgets a schedule":                                     {"Leave does nothing"},
+		"P8/a tick wakes a blocked Lease":                                 {"an enqueue wakes nobody"},
+		"P8/a tick's task may be due later":                               {"ignores RunAt"},
+		"P10/a bad tick is refused and not recorded":                      {"records a tick before it checks the task"},
+		"P1/the caller may change a tick's task afterwards":               {"keeps the caller's task"},
+		"P8/NoOverlap skips a tick while the last task waits":             {"lets every tick overlap"},
+		"P8/NoOverlap skips a tick while the last task runs":              {"lets every tick overlap", "takes a running task for ended"},
+		"P8/NoOverlap skips a tick while the last task waits for a retry": {"lets every tick overlap", "takes a delayed task for ended"},
+		"P8/NoOverlap skips tick after tick while one task goes on":       {"forgets the task of a skipped tick"},
+		"P8/NoOverlap takes the next tick once the last task has ended":   {"takes a kept task for running"},
+		"P8/ticks overlap without NoOverlap":                              {"never lets ticks overlap"},
+	}
+}

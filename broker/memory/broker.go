@@ -1,0 +1,186 @@
+// Package memory is the broker that keeps tasks in this process: Jobsy's
+// default. With a storage.Storage behind it they outlive the process.
+//
+// What is left once everything has ended and its retention has passed is the
+// names of the queues that ever held a task, and the schedules that were joined
+// and not left.
+package memory
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/storage"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+const (
+	defaultMaxEnded = 100_000
+	// sweepBatch is how many overdue tasks a call drops, besides one for each
+	// task that the call itself is about.
+	sweepBatch = 100
+	// sparePeak is the most tasks a queue may have held for its memory to be
+	// used again.
+	sparePeak = 1024
+)
+
+// Options of a Broker. The zero value of each field is its default.
+type Options struct {
+	// Storage keeps the tasks over a restart: each change is written to it
+	// before it counts, one at a time, so that a slow storage slows every
+	// call of the broker. Where an ID is in use in two queues, the storage has
+	// the later task under another one, with its own in the header
+	// "jobsy:id". Schedules are not kept. Default: none.
+	Storage storage.Storage
+	// Logger gets warnings: ended tasks dropped before their time, malformed
+	// tasks, and what the storage failed to delete. Default: silent.
+	Logger *slog.Logger
+	// MaxEnded is how many ended tasks of each queue stay readable, of each
+	// kind of end (completed, failed, cancelled). Beyond it those that ended
+	// first are dropped, whatever their retention. Default: 100,000.
+	MaxEnded int
+}
+
+// Broker keeps tasks in memory. It implements broker.Broker, broker.Inspector
+// and broker.Timetable, and is safe for concurrent use.
+//
+// It has no goroutines: the calls do all the work. Its clock is time.Now, so it
+// works inside testing/synctest. Tokens start from that clock too, so that they
+// grow over a restart.
+//
+// No call but Lease blocks, except for a slow storage. Enqueue and Lease return
+// when their context ends while they wait for another call's storage; the other
+// methods take no notice of it.
+type Broker struct {
+	storage  storage.Storage // may be nil
+	log      *slog.Logger
+	maxEnded int
+	loadErr  error         // why New could not load
+	done     chan struct{} // closed by Close
+
+	lock      lock // guards the rest
+	closed    bool
+	counter   int64             // the order number or token drawn last
+	queues    map[string]*queue // those that hold a task
+	known     map[string]struct{}
+	stored    map[uuid.UUID]struct{} // the IDs in use in the storage; nil without one
+	retained  heap                   // the ended tasks of all queues, by when they go
+	lobbies   map[string]*lobby      // of the queues that callers wait for
+	schedules map[scheduleID]*schedule
+	touched   []*queue // what this call has changed
+	spare     *queue   // a forgotten one, to be used again
+}
+
+var (
+	_ broker.Broker    = (*Broker)(nil)
+	_ broker.Inspector = (*Broker)(nil)
+	_ broker.Timetable = (*Broker)(nil)
+)
+
+// New returns a broker with the tasks that its storage holds. Nil options are
+// the zero value. When the storage cannot be read, every call of the broker
+// answers with that error.
+//
+// What a former process was running is leasable at once, with one more delivery
+// counted. Pending tasks of one priority are in the order of their EnqueuedAt,
+// then of their ID. A stored task that is malformed is set aside as failed.
+func New(opts *Options) *Broker {
+	if opts == nil {
+		opts = &Options{}
+	}
+	b := &Broker{
+		storage:   opts.Storage,
+		log:       opts.Logger,
+		maxEnded:  opts.MaxEnded,
+		done:      make(chan struct{}),
+		queues:    make(map[string]*queue),
+		known:     make(map[string]struct{}),
+		lobbies:   make(map[string]*lobby),
+		schedules: make(map[scheduleID]*schedule),
+	}
+	if b.log == nil {
+		b.log = slog.New(slog.DiscardHandler)
+	}
+	if b.maxEnded < 1 {
+		b.maxEnded = defaultMaxEnded
+	}
+	now := time.Now()
+	b.counter = max(now.UnixMicro(), 0)
+	if b.storage != nil {
+		b.lock.gate = make(chan struct{}, 1)
+		b.stored = make(map[uuid.UUID]struct{})
+		b.loadErr = b.load(now)
+	}
+	return b
+}
+
+// Close implements broker.Broker. Tasks stay in the storage, if there is one;
+// those it shows as running are leasable again for the next broker.
+func (b *Broker) Close() error {
+	_ = b.lock.acquire(context.Background())
+	defer b.lock.release()
+	if b.closed {
+		return nil
+	}
+	b.closed = true
+	close(b.done)
+	b.queues, b.known, b.stored, b.schedules = nil, nil, nil, nil
+	b.retained, b.spare = heap{}, nil
+	return nil
+}
+
+// enter locks the broker for one call, and tells its time. With an error it is
+// not locked.
+func (b *Broker) enter(ctx context.Context) (time.Time, error) {
+	if err := b.lock.acquire(ctx); err != nil {
+		return time.Time{}, err
+	}
+	if err := b.usable(); err != nil {
+		b.lock.release()
+		return time.Time{}, err
+	}
+	return time.Now(), nil
+}
+
+// usable says why no call can be made, if so.
+func (b *Broker) usable() error {
+	if b.closed {
+		return task.ErrClosed
+	}
+	return b.loadErr
+}
+
+// leave ends a call that was about n tasks: it drops what is overdue, wakes
+// those who wait for what has changed, and unlocks.
+func (b *Broker) leave(now time.Time, n int) {
+	b.sweep(now.UnixNano(), sweepBatch+n)
+	for _, q := range b.touched {
+		q.touched = false
+		if len(q.tasks) == 0 {
+			b.forget(q)
+		} else {
+			b.wake(q)
+		}
+	}
+	clear(b.touched)
+	b.touched = b.touched[:0]
+	b.lock.release()
+}
+
+// touch notes that something about the queue has changed.
+func (b *Broker) touch(q *queue) {
+	if !q.touched {
+		q.touched = true
+		b.touched = append(b.touched, q)
+	}
+}
+
+// draw returns the next number: of a task's turn, or a token.
+func (b *Broker) draw() int64 {
+	b.counter++
+	return b.counter
+}

@@ -1,0 +1,89 @@
+package memory
+
+import (
+	"time"
+
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// ended lists the tasks of a queue that have ended in one way, in the order in
+// which they did.
+type ended struct {
+	first, last *entry
+	count       int
+	dropped     int // before their time
+}
+
+func (l *ended) push(e *entry) {
+	if e.prev = l.last; l.last != nil {
+		l.last.next = e
+	} else {
+		l.first = e
+	}
+	l.last = e
+	l.count++
+}
+
+func (l *ended) remove(e *entry) {
+	if e.prev != nil {
+		e.prev.next = e.next
+	} else {
+		l.first = e.next
+	}
+	if e.next != nil {
+		e.next.prev = e.prev
+	} else {
+		l.last = e.prev
+	}
+	e.prev, e.next = nil, nil
+	l.count--
+}
+
+// retain places an entry that has ended, and drops the oldest if there are too
+// many.
+func (b *Broker) retain(e *entry) {
+	l := e.queue.ended(e.task.Status)
+	l.push(e)
+	b.retained.push(e)
+	if l.count <= b.maxEnded {
+		return
+	}
+	if l.dropped%b.maxEnded == 0 {
+		b.log.Warn("dropping ended tasks before their time: there are more than MaxEnded",
+			"queue", e.queue.name, "status", e.task.Status, "max", b.maxEnded, "dropped", l.dropped+1)
+	}
+	l.dropped++
+	b.drop(l.first)
+}
+
+// sweep drops what is overdue, at most that many.
+func (b *Broker) sweep(now int64, most int) {
+	for range most {
+		if b.retained.next() > now {
+			return
+		}
+		b.drop(b.retained.first())
+	}
+}
+
+// drop removes a task that has ended. What the storage fails to delete is gone
+// from here all the same: the next New finds it overdue and deletes it.
+func (b *Broker) drop(e *entry) {
+	if err := b.erase(e.storageID); err != nil {
+		b.log.Warn("cannot drop an ended task", "queue", e.queue.name, "id", e.task.ID, "error", err)
+	}
+	b.remove(e)
+}
+
+// until returns when a stored task that has ended may go. What its record does
+// not say is the default: it ended just now, and is kept for defaultKeep.
+func until(t *task.Task, now time.Time) int64 {
+	endedAt, keep := t.EndedAt, t.Retention
+	if endedAt.IsZero() {
+		endedAt = now
+	}
+	if keep == 0 {
+		keep = defaultKeep
+	}
+	return after(endedAt, keep)
+}

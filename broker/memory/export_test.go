@@ -1,0 +1,72 @@
+package memory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// SweepBatch is the most overdue tasks that a call drops, besides one for each
+// element of the call.
+const SweepBatch = sweepBatch
+
+// Leftovers names what is left in the broker but for the documented rest: the
+// names of queues, and schedules. It sweeps first, as any call does.
+func (b *Broker) Leftovers() []string {
+	now, err := b.enter(context.Background())
+	if err != nil {
+		return nil
+	}
+	b.leave(now, 1<<20)
+	_ = b.lock.acquire(context.Background())
+	defer b.lock.release()
+	var left []string
+	for name, q := range b.queues {
+		left = append(left, fmt.Sprintf("queue %s with %d tasks", name, len(q.tasks)))
+	}
+	for name := range b.lobbies {
+		left = append(left, "the lobby of queue "+name)
+	}
+	for id := range b.stored {
+		left = append(left, "stored ID "+id.String())
+	}
+	if n := b.retained.len(); n > 0 {
+		left = append(left, fmt.Sprintf("%d retained tasks", n))
+	}
+	return left
+}
+
+// Retained returns how many ended tasks the broker holds, overdue ones included.
+func (b *Broker) Retained() int {
+	_ = b.lock.acquire(context.Background())
+	defer b.lock.release()
+	return b.retained.len()
+}
+
+// Looks returns a number that grows by one with each look of a Lease call and
+// with each enqueued or promoted task.
+func (b *Broker) Looks() int64 {
+	_ = b.lock.acquire(context.Background())
+	defer b.lock.release()
+	return b.counter
+}
+
+// EnqueueAndHold enqueues a task and wakes who waits for it, but keeps all calls
+// waiting until release is called.
+func (b *Broker) EnqueueAndHold(t *task.Task) (release func()) {
+	now, err := b.enter(context.Background())
+	if err == nil {
+		err = errors.Join(t.Prepare(), b.enqueue(t, now))
+	}
+	if err != nil {
+		panic(err)
+	}
+	for _, q := range b.touched {
+		b.wake(q)
+		q.touched = false
+	}
+	b.touched = b.touched[:0]
+	return func() { b.leave(now, 0) }
+}

@@ -1,0 +1,98 @@
+package memory
+
+import "math"
+
+// never is later than any time.
+const never = math.MaxInt64
+
+// key orders the tasks of one status: by a time in nanoseconds since 1970, then
+// by rank. It is unique within a heap.
+type key struct {
+	at   int64
+	rank int64
+}
+
+func (k key) before(other key) bool {
+	return k.at < other.at || k.at == other.at && k.rank < other.rank
+}
+
+// item repeats the key of its entry, so that comparing does not follow pointers.
+type item struct {
+	key
+	entry *entry
+}
+
+// heap is a binary heap of entries. Each knows its place, so that it can be
+// taken out of the middle. An entry is in one heap at a time.
+type heap struct {
+	items []item
+}
+
+func (h *heap) len() int { return len(h.items) }
+
+// next returns the time of the first entry, or never.
+func (h *heap) next() int64 {
+	if len(h.items) == 0 {
+		return never
+	}
+	return h.items[0].at
+}
+
+// first returns the first entry. There must be one.
+func (h *heap) first() *entry { return h.items[0].entry }
+
+func (h *heap) push(e *entry) {
+	e.place = len(h.items)
+	h.items = append(h.items, item{e.key, e})
+	h.up(e.place)
+}
+
+func (h *heap) remove(e *entry) {
+	at, last := e.place, len(h.items)-1
+	moved := h.items[last]
+	h.items[last] = item{}
+	h.items = h.items[:last]
+	if at == last {
+		return
+	}
+	h.set(at, moved)
+	h.down(at)
+	h.up(moved.entry.place)
+}
+
+func (h *heap) set(at int, it item) {
+	h.items[at] = it
+	it.entry.place = at
+}
+
+func (h *heap) up(at int) {
+	it := h.items[at]
+	for at > 0 {
+		parent := (at - 1) / 2
+		if !it.before(h.items[parent].key) {
+			break
+		}
+		h.set(at, h.items[parent])
+		at = parent
+	}
+	h.set(at, it)
+}
+
+func (h *heap) down(at int) {
+	it := h.items[at]
+	for {
+		child := 2*at + 1
+		if child >= len(h.items) {
+			break
+		}
+		if right := child + 1; right < len(h.items) && h.items[right].before(h.items[child].key) {
+			child = right
+		}
+		if !h.items[child].before(it.key) {
+			break
+		}
+		h.set(at, h.items[child])
+		at = child
+	}
+	h.set(at, it)
+}

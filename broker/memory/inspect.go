@@ -1,0 +1,188 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// Queues implements broker.Inspector.
+func (b *Broker) Queues(context.Context) ([]string, error) {
+	now, err := b.enter(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	defer b.leave(now, 0)
+	return slices.Sorted(maps.Keys(b.known)), nil
+}
+
+// Counts implements broker.Inspector.
+func (b *Broker) Counts(_ context.Context, queue string) (map[task.Status]int, error) {
+	q, now, err := b.inspect(queue)
+	if err != nil {
+		return nil, err
+	}
+	defer b.leave(now, 0)
+	counts := make(map[task.Status]int)
+	if q == nil {
+		return counts, nil
+	}
+	for _, status := range task.Statuses() {
+		if n := b.count(q, status, now.UnixNano()); n > 0 {
+			counts[status] = n
+		}
+	}
+	return counts, nil
+}
+
+func (b *Broker) count(q *queue, status task.Status, now int64) int {
+	if h := q.heap(status); h != nil {
+		return h.len()
+	}
+	if b.retained.next() > now {
+		return q.ended(status).count
+	}
+	n := 0
+	for range q.all(status, now) {
+		n++
+	}
+	return n
+}
+
+// inspect enters for a look at a queue, which is nil if it holds no task.
+func (b *Broker) inspect(name string) (*queue, time.Time, error) {
+	if err := task.CheckQueue("Queue", name); err != nil {
+		return nil, time.Time{}, err
+	}
+	now, err := b.enter(context.Background())
+	return b.queues[name], now, err
+}
+
+// Task implements broker.Inspector.
+func (b *Broker) Task(_ context.Context, queue string, id uuid.UUID) (*task.Task, error) {
+	q, now, err := b.inspect(queue)
+	if err != nil {
+		return nil, err
+	}
+	defer b.leave(now, 0)
+	if q == nil {
+		return nil, task.ErrNotFound
+	}
+	e := q.tasks[id]
+	if e == nil || e.overdue(now.UnixNano()) {
+		return nil, task.ErrNotFound
+	}
+	return e.standing(), nil
+}
+
+// Tasks implements broker.Inspector. The cursor is the key of the last task that
+// was seen, so a page costs one pass over the tasks of that status.
+func (b *Broker) Tasks(_ context.Context, queue string, status task.Status, cursor string, limit int) ([]*task.Task, string, error) {
+	if !slices.Contains(task.Statuses(), status) {
+		return nil, "", &task.FieldError{Field: "Status", Rule: "must be one of task.Statuses()", Value: strconv.Quote(string(status))}
+	}
+	if limit < 1 || limit > broker.MaxBatch {
+		return nil, "", &task.FieldError{Field: "limit", Rule: fmt.Sprintf("must be 1 to %d", broker.MaxBatch), Value: strconv.Itoa(limit)}
+	}
+	seen, err := parseCursor(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	q, now, err := b.inspect(queue)
+	if err != nil {
+		return nil, "", err
+	}
+	defer b.leave(now, 0)
+	if q == nil {
+		return nil, "", nil
+	}
+	found, next := page(q.all(status, now.UnixNano()), seen, limit), ""
+	if len(found) > limit {
+		found = found[:limit]
+		next = formatCursor(found[limit-1].key)
+	}
+	tasks := make([]*task.Task, len(found))
+	for i, it := range found {
+		tasks[i] = it.entry.standing()
+	}
+	return tasks, next, nil
+}
+
+// all yields the tasks of a status in no order, without those that are overdue.
+func (q *queue) all(status task.Status, now int64) iter.Seq[item] {
+	return func(yield func(item) bool) {
+		if h := q.heap(status); h != nil {
+			for _, it := range h.items {
+				if !yield(it) {
+					return
+				}
+			}
+			return
+		}
+		for e := q.ended(status).first; e != nil; e = e.next {
+			if !e.overdue(now) && !yield(item{e.key, e}) {
+				return
+			}
+		}
+	}
+}
+
+// page returns the first limit items after seen, in order, and one more if
+// there are more.
+func page(items iter.Seq[item], seen key, limit int) []item {
+	var found []item
+	keep := limit + 1
+	last := key{never, never} // of those to keep, as far as known
+	sort := func() {
+		slices.SortFunc(found, compare)
+		found = found[:min(len(found), keep)]
+	}
+	for it := range items {
+		if !seen.before(it.key) || !it.before(last) {
+			continue
+		}
+		found = append(found, it)
+		if len(found) == 2*keep {
+			sort()
+			last = found[keep-1].key
+		}
+	}
+	sort()
+	return found
+}
+
+func compare(a, b item) int {
+	if a.before(b.key) {
+		return -1
+	}
+	return 1 // keys are unique
+}
+
+func formatCursor(k key) string {
+	return strconv.FormatInt(k.at, 36) + "." + strconv.FormatInt(k.rank, 36)
+}
+
+func parseCursor(cursor string) (key, error) {
+	if cursor == "" {
+		return key{at: -1}, nil
+	}
+	at, rank, _ := strings.Cut(cursor, ".")
+	k, err := key{}, error(nil)
+	if k.at, err = strconv.ParseInt(at, 36, 64); err == nil {
+		k.rank, err = strconv.ParseInt(rank, 36, 64)
+	}
+	if err != nil {
+		return key{}, &task.FieldError{Field: "cursor", Rule: "must be what an earlier page returned", Value: strconv.Quote(cursor)}
+	}
+	return k, nil
+}

@@ -1,0 +1,178 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// Lease implements broker.Broker. A task that the storage fails to save as
+// running is not leased, and stays where it was.
+func (b *Broker) Lease(ctx context.Context, req broker.LeaseRequest) ([]broker.Lease, error) {
+	if err := checkRequest(&req); err != nil {
+		return nil, err
+	}
+	leases, w, err := b.leaseOrWait(ctx, &req, nil)
+	for w != nil {
+		w.wait(ctx, b.done)
+		leases, w, err = b.leaseOrWait(ctx, &req, w)
+	}
+	return leases, err
+}
+
+func checkRequest(req *broker.LeaseRequest) error {
+	if req.Max < 1 || req.Max > broker.MaxBatch {
+		return &task.FieldError{Field: "LeaseRequest.Max", Rule: fmt.Sprintf("must be 1 to %d", broker.MaxBatch), Value: fmt.Sprint(req.Max)}
+	}
+	if req.Duration < time.Millisecond {
+		return &task.FieldError{Field: "LeaseRequest.Duration", Rule: "must be at least 1ms", Value: req.Duration.String()}
+	}
+	if len(req.Queues) == 0 {
+		return &task.FieldError{Field: "LeaseRequest.Queues", Rule: "must name a queue"}
+	}
+	for _, queue := range req.Queues {
+		if err := task.CheckQueue("LeaseRequest.Queues", queue); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leaseOrWait leases what there is. If there is nothing, it returns the waiter
+// that the caller then blocks on; w is the one it has blocked on, if any.
+func (b *Broker) leaseOrWait(ctx context.Context, req *broker.LeaseRequest, w *waiter) ([]broker.Lease, *waiter, error) {
+	now, err := b.look(ctx, w)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer b.leave(now, req.Max)
+	var leases []broker.Lease
+	if err = ctx.Err(); err == nil {
+		leases, err = b.lease(req, now)
+	}
+	if len(leases) == 0 && err == nil {
+		return nil, b.block(req.Queues, w, now), nil
+	}
+	for _, name := range req.Queues { // what is left is for others
+		if q := b.queues[name]; q != nil {
+			b.touch(q)
+		}
+	}
+	return leases, nil, err
+}
+
+// look is enter for a caller that may have blocked. One that has must come in
+// even if its context has ended, to pass on what it was woken for.
+func (b *Broker) look(ctx context.Context, w *waiter) (time.Time, error) {
+	if w == nil {
+		return b.enter(ctx)
+	}
+	_ = b.lock.acquire(context.WithoutCancel(ctx))
+	b.unblock(w)
+	if err := b.usable(); err != nil {
+		b.lock.release()
+		return time.Time{}, err
+	}
+	return time.Now(), nil
+}
+
+// draft is what one Lease call has drawn so far. Its leases share a token.
+type draft struct {
+	req    *broker.LeaseRequest
+	now    time.Time
+	token  int64
+	leases []broker.Lease
+}
+
+// lease draws leases from the queues in their order. An error comes without
+// leases: those drawn before it are returned instead.
+func (b *Broker) lease(req *broker.LeaseRequest, now time.Time) ([]broker.Lease, error) {
+	d := draft{req: req, now: now, token: b.draw()}
+	for _, name := range req.Queues {
+		q := b.queues[name]
+		if q == nil {
+			continue
+		}
+		b.promote(q, now.UnixNano())
+		if err := b.leaseFrom(q, &d); err != nil && len(d.leases) == 0 {
+			return nil, err
+		} else if err != nil {
+			break
+		}
+	}
+	return d.leases, nil
+}
+
+func (b *Broker) leaseFrom(q *queue, d *draft) error {
+	now := d.now.UnixNano()
+	if d.leases == nil {
+		d.leases = make([]broker.Lease, 0, min(d.req.Max, q.pending.len()+1))
+	}
+	for len(d.leases) < d.req.Max {
+		e := q.runnable(now)
+		if e == nil {
+			return nil
+		}
+		if err := b.grant(e, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// grant leases one task.
+func (b *Broker) grant(e *entry, d *draft) error {
+	t := e.task.Clone()
+	t.Status, t.StartedAt, t.Worker = task.StatusRunning, d.now.Round(0), d.req.Worker
+	t.Deliveries, t.Token = t.Deliveries+1, d.token
+	expires := after(d.now, d.req.Duration)
+	if err := b.save(t, e.storageID, expires); err != nil {
+		return err
+	}
+	b.lift(e)
+	own := e.task
+	own.Status, own.StartedAt, own.Worker = t.Status, t.StartedAt, t.Worker
+	own.Deliveries, own.Token = t.Deliveries, t.Token
+	b.put(e, expires)
+	d.leases = append(d.leases, broker.Lease{
+		Task: t, Queue: t.Queue, ID: t.ID, Deliveries: t.Deliveries, Token: t.Token,
+		Expires: d.now.Add(d.req.Duration),
+	})
+	return nil
+}
+
+// Extend implements broker.Broker.
+func (b *Broker) Extend(_ context.Context, leases []broker.Lease, by time.Duration) []error {
+	now, err := b.enter(context.Background())
+	if err != nil {
+		return all(len(leases), err)
+	}
+	defer b.leave(now, 0)
+	errs := failures{n: len(leases)}
+	for i := range leases {
+		e := b.held(&leases[i])
+		if e == nil {
+			errs.add(i, task.ErrLeaseLost)
+			continue
+		}
+		b.lift(e)
+		b.put(e, after(now, by))
+	}
+	return errs.errs
+}
+
+// held returns the entry whose lease this is, or nil if it has been lost.
+func (b *Broker) held(lease *broker.Lease) *entry {
+	q := b.queues[lease.Queue]
+	if q == nil {
+		return nil
+	}
+	e := q.tasks[lease.ID]
+	if e == nil || e.task.Status != task.StatusRunning || e.task.Token != lease.Token {
+		return nil
+	}
+	return e
+}

@@ -1,0 +1,153 @@
+package memory
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// queue holds the tasks of one queue: each by its ID, and by its status in a
+// heap or list.
+type queue struct {
+	name  string
+	tasks map[uuid.UUID]*entry
+	peak  int // the most tasks it held
+
+	scheduled, retrying heap // by due time
+	pending             heap // all due at 0
+	running             heap // by expiry
+
+	completed, failed, cancelled ended
+
+	touched bool // is in Broker.touched
+}
+
+// heap returns where the tasks of a status are that have not ended, or nil.
+func (q *queue) heap(status task.Status) *heap {
+	switch status {
+	case task.StatusPending:
+		return &q.pending
+	case task.StatusRunning:
+		return &q.running
+	case task.StatusScheduled:
+		return &q.scheduled
+	case task.StatusRetrying:
+		return &q.retrying
+	}
+	return nil
+}
+
+// ended returns where the tasks of a status are that have ended, or nil.
+func (q *queue) ended(status task.Status) *ended {
+	switch status {
+	case task.StatusCompleted:
+		return &q.completed
+	case task.StatusFailed:
+		return &q.failed
+	case task.StatusCancelled:
+		return &q.cancelled
+	}
+	return nil
+}
+
+// next returns when there is something to lease: 0 for now, or never.
+func (q *queue) next() int64 {
+	return min(q.pending.next(), q.running.next(), q.scheduled.next(), q.retrying.next())
+}
+
+// runnable returns what is to be leased next, or nil.
+func (q *queue) runnable(now int64) *entry {
+	if q.running.next() <= now {
+		return q.running.first()
+	}
+	if q.pending.len() > 0 {
+		return q.pending.first()
+	}
+	return nil
+}
+
+// open returns the queue of that name, and makes it known.
+func (b *Broker) open(name string) *queue {
+	if q := b.queues[name]; q != nil {
+		return q
+	}
+	q := b.spare
+	if q == nil {
+		q = &queue{tasks: make(map[uuid.UUID]*entry)}
+	}
+	b.spare = nil
+	q.name = name
+	b.queues[name] = q
+	b.known[name] = struct{}{}
+	return q
+}
+
+// forget lets go of an empty queue. One is kept to be used again: a queue that
+// empties with each task does not cost a new one each time.
+func (b *Broker) forget(q *queue) {
+	delete(b.queues, q.name)
+	if q.peak <= sparePeak {
+		b.spare = q
+		q.completed.dropped, q.failed.dropped, q.cancelled.dropped = 0, 0, 0
+	}
+}
+
+// insert adds a task, which the broker owns from now on and the storage has
+// under that ID, to its queue.
+func (b *Broker) insert(t *task.Task, id uuid.UUID, at int64) *entry {
+	q := b.open(t.Queue)
+	e := &entry{task: t, storageID: id, queue: q, turn: b.draw()}
+	q.tasks[t.ID] = e
+	q.peak = max(q.peak, len(q.tasks))
+	if b.stored != nil {
+		b.stored[id] = struct{}{}
+	}
+	b.put(e, at)
+	return e
+}
+
+// remove takes a task out of its queue for good.
+func (b *Broker) remove(e *entry) {
+	b.lift(e)
+	delete(e.queue.tasks, e.task.ID)
+	delete(b.stored, e.storageID)
+}
+
+// put places an entry by its Status.
+func (b *Broker) put(e *entry, at int64) {
+	b.touch(e.queue)
+	e.key = key{at, e.rank()}
+	if h := e.queue.heap(e.task.Status); h != nil {
+		h.push(e)
+	} else {
+		b.retain(e)
+	}
+}
+
+// lift takes an entry out of its place, so that its Status may change.
+func (b *Broker) lift(e *entry) {
+	b.touch(e.queue)
+	if h := e.queue.heap(e.task.Status); h != nil {
+		h.remove(e)
+		return
+	}
+	e.queue.ended(e.task.Status).remove(e)
+	b.retained.remove(e)
+}
+
+// promote makes what is due pending, in the order in which it fell due.
+func (b *Broker) promote(q *queue, now int64) {
+	for {
+		due := &q.scheduled
+		if q.retrying.next() < due.next() {
+			due = &q.retrying
+		}
+		if due.next() > now {
+			return
+		}
+		e := due.first()
+		b.lift(e)
+		e.task.Status, e.turn = task.StatusPending, b.draw()
+		b.put(e, 0)
+	}
+}

@@ -1,0 +1,75 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// Settle implements broker.Broker. An outcome that the storage fails to take in
+// is answered with that error, and its lease is still held.
+func (b *Broker) Settle(_ context.Context, outcomes []broker.Outcome) []error {
+	now, err := b.enter(context.Background())
+	if err != nil {
+		return all(len(outcomes), err)
+	}
+	defer b.leave(now, len(outcomes))
+	errs := failures{n: len(outcomes)}
+	for i := range outcomes {
+		errs.add(i, b.settle(&outcomes[i], now))
+	}
+	return errs.errs
+}
+
+func (b *Broker) settle(o *broker.Outcome, now time.Time) error {
+	if o.Status == task.StatusRunning || !slices.Contains(task.Statuses(), o.Status) {
+		return &task.FieldError{Field: "Outcome.Status", Rule: "must be what a lease can end with", Value: fmt.Sprintf("%q", o.Status)}
+	}
+	e := b.held(&o.Lease)
+	if e == nil {
+		return task.ErrLeaseLost
+	}
+	if o.Status.Ended() && o.Keep <= 0 {
+		if err := b.erase(e.storageID); err != nil {
+			return err
+		}
+		b.remove(e)
+		return nil
+	}
+	settled, at := e.settled(o, now)
+	if err := b.save(settled, e.storageID, at); err != nil {
+		return err
+	}
+	b.lift(e)
+	e.task = settled
+	e.released = o.Status == task.StatusPending
+	e.answered = e.answered || !e.released
+	b.put(e, at)
+	return nil
+}
+
+// settled returns what the task becomes, and when it is due or goes.
+func (e *entry) settled(o *broker.Outcome, now time.Time) (*task.Task, int64) {
+	t := e.task
+	if o.Task != nil {
+		t = o.Task
+	}
+	t = t.Clone()
+	t.ID, t.Queue, t.Token, t.Status = e.task.ID, e.task.Queue, e.task.Token, o.Status
+	switch {
+	case o.Status.Ended():
+		if t.EndedAt.IsZero() {
+			t.EndedAt = now.Round(0)
+		}
+		return t, after(now, o.Keep)
+	case delayed(o.Status):
+		t.Deliveries = 0
+		return t, after(now, o.Delay)
+	}
+	t.Deliveries = 0
+	return t, 0
+}

@@ -1,0 +1,117 @@
+package memory
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+type scheduleID struct{ queue, name string }
+
+// schedule is what is known of a schedule. It is kept until Leave, and does not
+// survive the process, not even with a storage.
+type schedule struct {
+	anchor time.Time
+	last   time.Time // the last tick taken
+	task   uuid.UUID // the last one that stood for a tick
+}
+
+// Join implements broker.Timetable. The anchor is in whole milliseconds, as ticks
+// are.
+func (b *Broker) Join(_ context.Context, queue, schedule string) (broker.ScheduleState, error) {
+	s, now, err := b.enterSchedule(queue, schedule)
+	if err != nil {
+		return broker.ScheduleState{}, err
+	}
+	defer b.leave(now, 0)
+	return broker.ScheduleState{Now: now.Round(0), Anchor: s.anchor, Last: s.last}, nil
+}
+
+// enterSchedule enters for a schedule, which it anchors if it is new.
+func (b *Broker) enterSchedule(queue, name string) (*schedule, time.Time, error) {
+	if err := checkSchedule(queue, name); err != nil {
+		return nil, time.Time{}, err
+	}
+	now, err := b.enter(context.Background())
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	id := scheduleID{queue, name}
+	s := b.schedules[id]
+	if s == nil {
+		s = &schedule{anchor: now.Truncate(time.Millisecond)}
+		b.schedules[id] = s
+	}
+	return s, now, nil
+}
+
+func checkSchedule(queue, name string) error {
+	if err := task.CheckQueue("Queue", queue); err != nil {
+		return err
+	}
+	return task.CheckName("Schedule", name)
+}
+
+// Tick implements broker.Timetable. When the storage fails to save the task, the
+// tick is not taken.
+func (b *Broker) Tick(_ context.Context, tick broker.Tick) (broker.Ticked, error) {
+	if err := prepare("Tick.Task", tick.Task); err != nil {
+		return broker.Ticked{}, err
+	}
+	s, now, err := b.enterSchedule(tick.Task.Queue, tick.Schedule)
+	if err != nil {
+		return broker.Ticked{}, err
+	}
+	defer b.leave(now, 1)
+	ticked := broker.Ticked{Now: now.Round(0)}
+	if !tick.At.After(s.last) {
+		return ticked, nil
+	}
+	if !tick.NoOverlap || !b.unended(tick.Task.Queue, s.task) {
+		if ticked.Enqueued, err = b.enqueueTick(tick.Task, now); err != nil {
+			return broker.Ticked{}, err
+		}
+		s.task = tick.Task.ID
+	}
+	s.last = tick.At.Round(0)
+	return ticked, nil
+}
+
+// enqueueTick reports whether the task was not there already.
+func (b *Broker) enqueueTick(t *task.Task, now time.Time) (bool, error) {
+	if b.find(t, now.UnixNano()) != nil {
+		return false, nil
+	}
+	if err := b.enqueue(t, now); err != nil {
+		return false, err
+	}
+	t.Status, _ = waits(t, now)
+	return true, nil
+}
+
+func (b *Broker) unended(queue string, id uuid.UUID) bool {
+	q := b.queues[queue]
+	if q == nil {
+		return false
+	}
+	e := q.tasks[id]
+	return e != nil && !e.task.Status.Ended()
+}
+
+// Leave implements broker.Timetable.
+func (b *Broker) Leave(_ context.Context, queue, schedule string) error {
+	if err := checkSchedule(queue, schedule); err != nil {
+		return err
+	}
+	now, err := b.enter(context.Background())
+	if err != nil {
+		return err
+	}
+	defer b.leave(now, 0)
+	delete(b.schedules, scheduleID{queue, schedule})
+	return nil
+}
