@@ -138,7 +138,7 @@ func (b *Broker) grant(e *entry, d *draft) error {
 	own.Deliveries, own.Token = t.Deliveries, t.Token
 	b.put(e, expires)
 	d.leases = append(d.leases, broker.Lease{
-		Task: t, Queue: t.Queue, ID: t.ID, Deliveries: t.Deliveries, Token: t.Token,
+		Task: t, Queue: t.Queue, ID: t.ID, Deliveries: t.Deliveries, Token: t.Token, Priority: t.Priority,
 		Expires: d.now.Add(d.req.Duration),
 	})
 	return nil
