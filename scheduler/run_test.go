@@ -26,7 +26,7 @@ func TestEachTickOnceAmongMany(t *testing.T) {
 			defer run(t, s)()
 			time.Sleep(time.Duration(i) * 100 * time.Millisecond) // they do not start together
 		}
-		time.Sleep(start.Add(10500 * time.Millisecond).Sub(time.Now()))
+		time.Sleep(time.Until(start.Add(10500 * time.Millisecond)))
 		synctest.Wait()
 		checkTicks(t, b.taken("beat"), seconds(1, 2, 3, 4, 5, 6, 7, 8, 9, 10))
 	})
