@@ -30,11 +30,16 @@ const (
 
 // Options of a Broker. The zero value of each field is its default.
 type Options struct {
-	// Storage keeps the tasks over a restart: each change is written to it
-	// before it counts, one at a time, so that a slow storage slows every
-	// call of the broker. Where an ID is in use in two queues, the storage has
-	// the later task under another one, with its own in the header
-	// "jobsy:id". Schedules are not kept. Default: none.
+	// Storage keeps the tasks over a restart. Each change is written to it
+	// before it counts, one at a time and in the order of the changes, so a
+	// slow storage slows every call of the broker. Enqueue, Lease and Settle
+	// save or delete each of their tasks; LoadTask and UpdateTaskStatus are
+	// not called. Schedules are not kept. Default: none.
+	//
+	// A stored task says in RunAt when it is due and, once it has ended, in
+	// Retention how long it is kept. Where an ID is in use in several queues,
+	// the storage has the later tasks under other IDs, with their own in the
+	// header "jobsy:id".
 	Storage storage.Storage
 	// Logger gets warnings: ended tasks dropped before their time, malformed
 	// tasks, and what the storage failed to delete. Default: silent.
@@ -48,9 +53,9 @@ type Options struct {
 // Broker keeps tasks in memory. It implements broker.Broker, broker.Inspector
 // and broker.Timetable, and is safe for concurrent use.
 //
-// It has no goroutines: the calls do all the work. Its clock is time.Now, so it
-// works inside testing/synctest. Tokens start from that clock too, so that they
-// grow over a restart.
+// It has no goroutines: the calls do all the work, and drop what is overdue by
+// the way. Its clock is time.Now, so it works inside testing/synctest. Tokens
+// start from that clock too, in microseconds, so that they grow over a restart.
 //
 // No call but Lease blocks, except for a slow storage. Enqueue and Lease return
 // when their context ends while they wait for another call's storage; the other
@@ -82,12 +87,14 @@ var (
 )
 
 // New returns a broker with the tasks that its storage holds. Nil options are
-// the zero value. When the storage cannot be read, every call of the broker
-// answers with that error.
+// the zero value. New itself cannot fail: when the storage cannot be read, every
+// call of the broker but Close answers with that error.
 //
 // What a former process was running is leasable at once, with one more delivery
 // counted. Pending tasks of one priority are in the order of their EnqueuedAt,
-// then of their ID. A stored task that is malformed is set aside as failed.
+// then of their ID. Ended tasks are kept for what remains of their Retention, by
+// default of a day from their end. A malformed task is set aside as failed, with
+// its record as the payload, and is kept for a week.
 func New(opts *Options) *Broker {
 	if opts == nil {
 		opts = &Options{}
@@ -154,9 +161,9 @@ func (b *Broker) usable() error {
 	return b.loadErr
 }
 
-// leave ends a call that was about n tasks: it drops what is overdue, wakes
+// exit ends a call that was about n tasks: it drops what is overdue, wakes
 // those who wait for what has changed, and unlocks.
-func (b *Broker) leave(now time.Time, n int) {
+func (b *Broker) exit(now time.Time, n int) {
 	b.sweep(now.UnixNano(), sweepBatch+n)
 	for _, q := range b.touched {
 		q.touched = false

@@ -1,169 +1,17 @@
 package memory_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
-	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/nex-gen-tech/jobsy/broker"
-	"github.com/nex-gen-tech/jobsy/broker/memory"
 	"github.com/nex-gen-tech/jobsy/task"
 )
-
-// rig is a broker under test, with the steps that tests take.
-type rig struct {
-	*memory.Broker
-	testing.TB
-}
-
-func newRig(tb testing.TB, opts *memory.Options) *rig {
-	r := &rig{memory.New(opts), tb}
-	tb.Cleanup(func() { _ = r.Close() })
-	return r
-}
-
-// labelled returns tasks whose payloads are the labels.
-func labelled(labels ...string) []*task.Task {
-	tasks := make([]*task.Task, len(labels))
-	for i, label := range labels {
-		tasks[i] = task.New("test", []byte(label))
-	}
-	return tasks
-}
-
-func (r *rig) enqueue(tasks ...*task.Task) {
-	r.Helper()
-	if errs := r.Enqueue(context.Background(), tasks); errs != nil {
-		r.Fatalf("Enqueue returned %v", errs)
-	}
-}
-
-func request(most int, queues ...string) broker.LeaseRequest {
-	if len(queues) == 0 {
-		queues = []string{task.DefaultQueue}
-	}
-	return broker.LeaseRequest{Worker: "w", Queues: queues, Max: most, Duration: time.Minute}
-}
-
-// lease leases up to that many at once, and none if there is nothing.
-func (r *rig) lease(most int, queues ...string) []broker.Lease {
-	r.Helper()
-	leases, err := r.Lease(&impatient{Context: context.Background()}, request(most, queues...))
-	if err != nil && !errors.Is(err, context.Canceled) {
-		r.Fatalf("Lease: %v", err)
-	}
-	return leases
-}
-
-// impatient is a context that ends as soon as somebody waits for it.
-type impatient struct {
-	context.Context
-	waitedFor atomic.Bool
-}
-
-func (c *impatient) Done() <-chan struct{} {
-	c.waitedFor.Store(true)
-	ended := make(chan struct{})
-	close(ended)
-	return ended
-}
-
-func (c *impatient) Err() error {
-	if c.waitedFor.Load() {
-		return context.Canceled
-	}
-	return nil
-}
-
-func labels(leases []broker.Lease) []string {
-	var found []string
-	for _, l := range leases {
-		found = append(found, string(l.Task.Payload))
-	}
-	return found
-}
-
-func (r *rig) isLeased(leases []broker.Lease, want ...string) {
-	r.Helper()
-	if found := labels(leases); !slices.Equal(found, want) {
-		r.Errorf("leased %q, want %q", found, want)
-	}
-}
-
-func (r *rig) settle(status task.Status, leases ...broker.Lease) {
-	r.Helper()
-	r.settleAll(outcomes(broker.Outcome{Status: status}, leases...))
-}
-
-func (r *rig) settleAll(all []broker.Outcome) {
-	r.Helper()
-	if errs := r.Settle(context.Background(), all); errs != nil {
-		r.Fatalf("Settle returned %v", errs)
-	}
-}
-
-func outcomes(like broker.Outcome, leases ...broker.Lease) []broker.Outcome {
-	all := make([]broker.Outcome, len(leases))
-	for i, l := range leases {
-		all[i] = like
-		all[i].Lease = l
-	}
-	return all
-}
-
-// keep lets new tasks end, to be kept for so long.
-func (r *rig) keep(keep time.Duration, status task.Status, labels ...string) {
-	r.Helper()
-	r.enqueue(labelled(labels...)...)
-	r.settleAll(outcomes(broker.Outcome{Status: status, Keep: keep}, r.lease(len(labels))...))
-}
-
-func (r *rig) counts(queue string) map[task.Status]int {
-	r.Helper()
-	counts, err := r.Counts(context.Background(), queue)
-	if err != nil {
-		r.Fatalf("Counts: %v", err)
-	}
-	return counts
-}
-
-// list returns the labels of the tasks of a status.
-func (r *rig) list(status task.Status) []string {
-	r.Helper()
-	tasks, _, err := r.Tasks(context.Background(), task.DefaultQueue, status, "", broker.MaxBatch)
-	if err != nil {
-		r.Fatalf("Tasks: %v", err)
-	}
-	var found []string
-	for _, t := range tasks {
-		found = append(found, string(t.Payload))
-	}
-	return found
-}
-
-func (r *rig) leavesNothing() {
-	r.Helper()
-	if left := r.Leftovers(); left != nil {
-		r.Errorf("what is left: %q", left)
-	}
-}
-
-// numbers returns the labels 0 to n-1.
-func numbers(n int) []string {
-	all := make([]string, n)
-	for i := range all {
-		all[i] = fmt.Sprint(i)
-	}
-	return all
-}
 
 // Released tasks go before the others of their priority, in their old order.
 func TestReleasedOrder(t *testing.T) {
@@ -181,6 +29,89 @@ func TestReleasedOrder(t *testing.T) {
 	r.isLeased(again, "high", "a", "b")
 	r.settle(task.StatusPending, again[2])
 	r.isLeased(r.lease(9), "b", "c", "d")
+}
+
+// That holds for the priority that the worker has given it, too.
+func TestReleasedWithNewPriority(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	tasks := labelled("first", "high")
+	tasks[1].Priority = task.HighPriority
+	r.enqueue(tasks...)
+	held := r.lease(1)
+	r.isLeased(held, "high")
+	held[0].Task.Priority = task.MediumPriority
+	r.settleAll(outcomes(broker.Outcome{Status: task.StatusPending, Task: held[0].Task}, held...))
+	r.isLeased(r.lease(9), "high", "first")
+}
+
+// What the caller does later to a task that it has handed over or was handed
+// does not reach the broker.
+func TestTasksAreCopied(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	spoil := func(t *task.Task) { t.Payload[0], t.Headers["key"] = '?', "?" }
+	isWhole := func(held []broker.Lease, want string) {
+		t.Helper()
+		r.isLeased(held, want)
+		if found := held[0].Task.Headers["key"]; found != want {
+			t.Errorf("the header is %q, want %q", found, want)
+		}
+	}
+	a := labelled("a")[0]
+	a.Headers = map[string]string{"key": "a"}
+	r.enqueue(a)
+	spoil(a)
+	held := r.lease(1)
+	isWhole(held, "a")
+	spoil(held[0].Task)
+	r.settle(task.StatusPending, held...)
+	held = r.lease(1)
+	isWhole(held, "a")
+	b := held[0].Task
+	b.Payload, b.Headers["key"] = []byte("b"), "b"
+	r.settleAll(outcomes(broker.Outcome{Status: task.StatusPending, Task: b}, held...))
+	spoil(b)
+	isWhole(r.lease(1), "b")
+}
+
+// An identical task is no conflict until an attempt was answered for: a release
+// is no answer, a retry is.
+func TestIdentical(t *testing.T) {
+	t.Parallel()
+	for status, taken := range map[task.Status]bool{
+		task.StatusPending: true, task.StatusRetrying: false, task.StatusScheduled: false, task.StatusCompleted: false,
+	} {
+		r := newRig(t, nil)
+		a := labelled("a")
+		r.enqueue(a...)
+		r.enqueue(a[0].Clone())
+		held := r.lease(9)
+		r.isLeased(held, "a")
+		r.enqueue(a[0].Clone())
+		r.settleAll(outcomes(broker.Outcome{Status: status, Keep: time.Hour}, held...))
+		errs := r.Enqueue(context.Background(), []*task.Task{a[0].Clone()})
+		if (errs == nil) != taken || errs != nil && !errors.Is(errs[0], task.ErrDuplicate) {
+			t.Errorf("Enqueue of what became %s returned %v", status, errs)
+		}
+	}
+}
+
+// A task that is due this very moment is pending.
+func TestDueNow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		tasks := labelled("now", "later")
+		tasks[0].RunAt, tasks[1].RunAt = time.Now(), time.Now().Add(1)
+		r.enqueue(tasks...)
+		if tasks[0].Status != task.StatusPending || tasks[1].Status != task.StatusScheduled {
+			t.Errorf("the tasks are %s and %s, want pending and scheduled", tasks[0].Status, tasks[1].Status)
+		}
+		if counts := r.counts(task.DefaultQueue); counts[task.StatusPending] != 1 || counts[task.StatusScheduled] != 1 {
+			t.Errorf("Counts returned %v, want 1 pending and 1 scheduled", counts)
+		}
+	})
 }
 
 // Leases that ran out together go by priority, then in their order.
@@ -357,120 +288,6 @@ func TestEndlessTimes(t *testing.T) {
 		r.settle(task.StatusCompleted, leases[0])
 		if counts := r.counts(task.DefaultQueue); counts[task.StatusRetrying] != 1 || counts[task.StatusFailed] != 1 {
 			t.Errorf("Counts returned %v, want 1 retrying and 1 failed", counts)
-		}
-	})
-}
-
-// MaxEnded drops what ended first, not what goes next, and says so.
-func TestMaxEnded(t *testing.T) {
-	t.Parallel()
-	var log bytes.Buffer
-	r := newRig(t, &memory.Options{MaxEnded: 3, Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	r.keep(3*time.Hour, task.StatusCompleted, "a")
-	r.keep(2*time.Hour, task.StatusCompleted, "b")
-	r.keep(1*time.Hour, task.StatusFailed, numbers(3)...)
-	r.keep(1*time.Hour, task.StatusCompleted, "c")
-	if log.Len() > 0 {
-		t.Errorf("logged before anything was dropped: %s", log.String())
-	}
-	r.keep(time.Minute, task.StatusCompleted, "d")
-	if found := r.list(task.StatusCompleted); !slices.Equal(found, []string{"d", "c", "b"}) {
-		t.Errorf("completed tasks are %q, want d, c, b", found)
-	}
-	if found := r.list(task.StatusFailed); len(found) != 3 {
-		t.Errorf("failed tasks are %q, want 3 of them", found)
-	}
-	for range 3 {
-		r.keep(time.Hour, task.StatusCompleted, "e")
-	}
-	if n := strings.Count(log.String(), "MaxEnded"); n != 2 || !strings.Contains(log.String(), "dropped=4") {
-		t.Errorf("logged %d times, want for the first and the fourth that was dropped:\n%s", n, log.String())
-	}
-	if n := r.Retained(); n != 6 {
-		t.Errorf("%d tasks are retained, want 6", n)
-	}
-}
-
-// A call drops a bounded number of overdue tasks, and nobody sees the others.
-func TestSweep(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, nil)
-		r.keep(time.Hour, task.StatusFailed, "kept")
-		r.keep(time.Minute, task.StatusFailed, numbers(broker.MaxBatch-1)...)
-		again := labelled("again")
-		r.enqueue(again...)
-		r.settleAll(outcomes(broker.Outcome{Status: task.StatusFailed, Keep: time.Minute}, r.lease(1)...))
-		time.Sleep(time.Minute - time.Nanosecond)
-		if n := r.counts(task.DefaultQueue)[task.StatusFailed]; n != broker.MaxBatch+1 {
-			t.Fatalf("%d tasks are kept, want %d", n, broker.MaxBatch+1)
-		}
-		time.Sleep(time.Nanosecond)
-
-		// In a queue of their own these calls touch nothing but the sweep.
-		left := broker.MaxBatch + 1
-		for name, call := range map[string]func(){
-			"Queues": func() { _, _ = r.Queues(t.Context()) },
-			"Lease":  func() { r.lease(1, "other") },
-		} {
-			call()
-			if n := left - r.Retained(); n < memory.SweepBatch || n > 2*(memory.SweepBatch+1) {
-				t.Errorf("%s has dropped %d tasks, want %d a look", name, n, memory.SweepBatch)
-			}
-			left = r.Retained()
-		}
-		if n := r.counts(task.DefaultQueue)[task.StatusFailed]; n != 1 {
-			t.Errorf("%d tasks are counted, want 1", n)
-		}
-		if found := r.list(task.StatusFailed); !slices.Equal(found, []string{"kept"}) {
-			t.Errorf("tasks %q are listed, want kept", found)
-		}
-		if got, err := r.Task(t.Context(), task.DefaultQueue, again[0].ID); !errors.Is(err, task.ErrNotFound) {
-			t.Errorf("Task returned %v, %v, want ErrNotFound", got, err)
-		}
-		if r.Retained() == 1 {
-			t.Fatal("all has been swept: the test shows nothing")
-		}
-		again[0].Payload = []byte("changed")
-		r.enqueue(again...)
-		got := r.lease(1)
-		r.isLeased(got, "changed")
-		r.settle(task.StatusCompleted, got...)
-		for range broker.MaxBatch / memory.SweepBatch {
-			_, _ = r.Queues(t.Context())
-		}
-		if n := r.Retained(); n != 1 {
-			t.Errorf("%d tasks are retained, want 1", n)
-		}
-		time.Sleep(time.Hour)
-		r.leavesNothing()
-	})
-}
-
-// Each call drops as many as it may add, so that sweeping keeps up.
-func TestSweepKeepsUp(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, nil)
-		for range 20 {
-			r.keep(time.Second, task.StatusCompleted, numbers(broker.MaxBatch)...)
-			time.Sleep(time.Second)
-		}
-		if n := r.Retained(); n > 2*broker.MaxBatch {
-			t.Errorf("%d tasks are retained after 20 batches of %d, each kept for a second", n, broker.MaxBatch)
-		}
-	})
-}
-
-// The broker says when a task ended if nobody else has.
-func TestEndedAt(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, nil)
-		r.keep(time.Hour, task.StatusCancelled, "a")
-		tasks, _, err := r.Tasks(t.Context(), task.DefaultQueue, task.StatusCancelled, "", 1)
-		if err != nil || len(tasks) != 1 || !tasks[0].EndedAt.Equal(time.Now()) {
-			t.Errorf("Tasks returned %+v, %v, want one that ended now", tasks, err)
 		}
 	})
 }

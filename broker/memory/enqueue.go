@@ -21,7 +21,7 @@ func (b *Broker) Enqueue(ctx context.Context, tasks []*task.Task) []error {
 	if err != nil {
 		return all(len(tasks), err)
 	}
-	defer b.leave(now, len(tasks))
+	defer b.exit(now, len(tasks))
 	for i, t := range tasks {
 		if errs.at(i) == nil {
 			errs.add(i, b.enqueue(t, now))

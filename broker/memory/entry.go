@@ -2,7 +2,6 @@ package memory
 
 import (
 	"bytes"
-	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -87,8 +86,9 @@ func nanos(at time.Time) int64 {
 // after returns the time d from now. It does not overflow.
 func after(now time.Time, d time.Duration) int64 {
 	at := now.UnixNano()
-	if d = max(d, 0); int64(d) > math.MaxInt64-at {
+	later := at + int64(max(d, 0))
+	if later < at {
 		return never
 	}
-	return at + int64(d)
+	return later
 }

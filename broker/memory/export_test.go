@@ -19,7 +19,7 @@ func (b *Broker) Leftovers() []string {
 	if err != nil {
 		return nil
 	}
-	b.leave(now, 1<<20)
+	b.exit(now, 1<<20)
 	_ = b.lock.acquire(context.Background())
 	defer b.lock.release()
 	var left []string
@@ -68,5 +68,5 @@ func (b *Broker) EnqueueAndHold(t *task.Task) (release func()) {
 		q.touched = false
 	}
 	b.touched = b.touched[:0]
-	return func() { b.leave(now, 0) }
+	return func() { b.exit(now, 0) }
 }

@@ -22,7 +22,7 @@ func (b *Broker) Queues(context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer b.leave(now, 0)
+	defer b.exit(now, 0)
 	return slices.Sorted(maps.Keys(b.known)), nil
 }
 
@@ -32,7 +32,7 @@ func (b *Broker) Counts(_ context.Context, queue string) (map[task.Status]int, e
 	if err != nil {
 		return nil, err
 	}
-	defer b.leave(now, 0)
+	defer b.exit(now, 0)
 	counts := make(map[task.Status]int)
 	if q == nil {
 		return counts, nil
@@ -74,7 +74,7 @@ func (b *Broker) Task(_ context.Context, queue string, id uuid.UUID) (*task.Task
 	if err != nil {
 		return nil, err
 	}
-	defer b.leave(now, 0)
+	defer b.exit(now, 0)
 	if q == nil {
 		return nil, task.ErrNotFound
 	}
@@ -102,7 +102,7 @@ func (b *Broker) Tasks(_ context.Context, queue string, status task.Status, curs
 	if err != nil {
 		return nil, "", err
 	}
-	defer b.leave(now, 0)
+	defer b.exit(now, 0)
 	if q == nil {
 		return nil, "", nil
 	}

@@ -48,7 +48,7 @@ func (b *Broker) leaseOrWait(ctx context.Context, req *broker.LeaseRequest, w *w
 	if err != nil {
 		return nil, nil, err
 	}
-	defer b.leave(now, req.Max)
+	defer b.exit(now, req.Max)
 	var leases []broker.Lease
 	if err = ctx.Err(); err == nil {
 		leases, err = b.lease(req, now)
@@ -70,7 +70,7 @@ func (b *Broker) look(ctx context.Context, w *waiter) (time.Time, error) {
 	if w == nil {
 		return b.enter(ctx)
 	}
-	_ = b.lock.acquire(context.WithoutCancel(ctx))
+	_ = b.lock.acquire(context.Background())
 	b.unblock(w)
 	if err := b.usable(); err != nil {
 		b.lock.release()
@@ -150,7 +150,7 @@ func (b *Broker) Extend(_ context.Context, leases []broker.Lease, by time.Durati
 	if err != nil {
 		return all(len(leases), err)
 	}
-	defer b.leave(now, 0)
+	defer b.exit(now, 0)
 	errs := failures{n: len(leases)}
 	for i := range leases {
 		e := b.held(&leases[i])

@@ -32,7 +32,7 @@ func (b *Broker) load(now time.Time) error {
 		b.lock.release()
 		return fmt.Errorf("load tasks from storage: %w", err)
 	}
-	defer b.leave(now, len(loaded))
+	defer b.exit(now, len(loaded))
 	tasks := make([]restored, 0, len(loaded))
 	for _, t := range loaded {
 		if t == nil {
@@ -143,5 +143,5 @@ func (b *Broker) admit(r restored, now time.Time) {
 		return
 	}
 	e := b.insert(t, r.id, at)
-	e.answered = t.Attempt > 0 || t.LastError != "" || t.Status == task.StatusRetrying
+	e.answered = t.Attempt > 0 || t.Status.Ended() || t.Status == task.StatusRetrying
 }

@@ -209,7 +209,11 @@ func TestMaxEndedOverRestart(t *testing.T) {
 		s := newRecords(t)
 		r := s.open(t)
 		for i := range 5 {
-			r.keep(time.Hour-time.Duration(i)*time.Minute, task.StatusFailed, fmt.Sprint(i))
+			next := labelled(fmt.Sprint(i))
+			next[0].ID[0] = byte(9 - i)
+			r.enqueue(next...)
+			keep := time.Hour - time.Duration(i)*time.Minute
+			r.settleAll(outcomes(broker.Outcome{Status: task.StatusFailed, Keep: keep}, r.lease(1)...))
 			time.Sleep(time.Second)
 		}
 		_ = r.Close()
@@ -223,60 +227,78 @@ func TestMaxEndedOverRestart(t *testing.T) {
 	})
 }
 
-// Malformed tasks become failed ones that say why, and stay so.
+// spoilers make a task malformed, each so that the reason contains its key.
+func spoilers() map[string]func(*task.Task) {
+	return map[string]func(*task.Task){
+		"Name":    func(t *task.Task) { t.Name = "" },
+		"status":  func(t *task.Task) { t.Status = "lost" },
+		"ID":      func(t *task.Task) { t.ID = uuid.Nil },
+		"Queue":   func(t *task.Task) { t.Queue = "{}" },
+		"must be": func(t *task.Task) { t.Priority = 300 },
+		"token":   func(t *task.Task) { t.Token = 1<<63 - 1 },
+		"attempt": func(t *task.Task) { t.Attempt = -1 },
+	}
+}
+
+// spoiled returns a storage with a malformed task of each kind, a nil task, and
+// a good one, which comes twice.
+func spoiled(tb testing.TB) *loose {
+	s := &loose{records: newRecords(tb)}
+	for reason, spoil := range spoilers() {
+		next := labelled(reason)[0]
+		next.Status, next.Queue = task.StatusPending, task.DefaultQueue
+		spoil(next)
+		s.tasks = append(s.tasks, next)
+		s.stored[next.ID] = nil
+	}
+	good := labelled("good")[0]
+	good.Status = task.StatusPending
+	s.tasks = append(s.tasks, nil, good, good)
+	return s
+}
+
+// Malformed tasks become failed ones that say why.
 func TestMalformed(t *testing.T) {
 	t.Parallel()
+	var log bytes.Buffer
+	s := spoiled(t)
+	r := newRig(t, &memory.Options{Storage: s, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+
+	r.isLeased(r.lease(99), "good")
+	bad := spoilers()
+	failed, _, err := r.Tasks(t.Context(), task.DefaultQueue, task.StatusFailed, "", 99)
+	if err != nil || len(failed) != len(bad) {
+		t.Fatalf("Tasks returned %d failed tasks, %v, want %d", len(failed), err, len(bad))
+	}
+	for reason := range bad {
+		if !slices.ContainsFunc(failed, func(t *task.Task) bool {
+			return strings.Contains(t.LastError, reason) && bytes.Contains(t.Payload, []byte(reason))
+		}) {
+			t.Errorf("no failed task has %q in its LastError, and in the record that is its payload", reason)
+		}
+	}
+	if n := strings.Count(log.String(), "ERROR"); n != len(bad)+2 {
+		t.Errorf("logged %d errors, want one for each malformed task, the nil and the double:\n%s", n, log.String())
+	}
+	if _, ok := s.stored[uuid.Nil]; ok {
+		t.Error("the task without an ID was not deleted")
+	}
+}
+
+// What was set aside is a failed task as any other to the next broker, and goes
+// after a week.
+func TestMalformedOverRestart(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		bad := map[string]func(*task.Task){
-			"Name":    func(t *task.Task) { t.Name = "" },
-			"status":  func(t *task.Task) { t.Status = "lost" },
-			"ID":      func(t *task.Task) { t.ID = uuid.Nil },
-			"Queue":   func(t *task.Task) { t.Queue = "{}" },
-			"must be": func(t *task.Task) { t.Priority = 300 },
-			"token":   func(t *task.Task) { t.Token = 1<<63 - 1 },
-			"attempt": func(t *task.Task) { t.Attempt = -1 },
-		}
 		var log bytes.Buffer
-		s := &loose{records: newRecords(t)}
-		for reason, spoil := range bad {
-			next := labelled(reason)[0]
-			next.Status, next.Queue = task.StatusPending, task.DefaultQueue
-			spoil(next)
-			s.tasks = append(s.tasks, next)
-			s.stored[next.ID] = nil
-		}
-		good := labelled("good")[0]
-		good.Status = task.StatusPending
-		s.tasks = append(s.tasks, nil, good, good)
-		r := newRig(t, &memory.Options{Storage: s, Logger: slog.New(slog.NewTextHandler(&log, nil))})
-
-		r.isLeased(r.lease(99), "good")
-		failed, _, err := r.Tasks(t.Context(), task.DefaultQueue, task.StatusFailed, "", 99)
-		if err != nil || len(failed) != len(bad) {
-			t.Fatalf("Tasks returned %d failed tasks, %v, want %d", len(failed), err, len(bad))
-		}
-		for reason := range bad {
-			if !slices.ContainsFunc(failed, func(t *task.Task) bool {
-				return strings.Contains(t.LastError, reason) && bytes.Contains(t.Payload, []byte(reason))
-			}) {
-				t.Errorf("no failed task has %q in its LastError, and in the record that is its payload", reason)
-			}
-		}
-		if n := strings.Count(log.String(), "ERROR"); n != len(bad)+2 {
-			t.Errorf("logged %d errors, want one for each malformed task, the nil and the double:\n%s", n, log.String())
-		}
-		if _, ok := s.stored[uuid.Nil]; ok {
-			t.Error("the task without an ID was not deleted")
-		}
-
-		// The next broker finds them as any other failed task.
-		log.Reset()
-		delete(s.stored, good.ID)
+		s := spoiled(t)
+		r := newRig(t, &memory.Options{Storage: s})
+		r.settle(task.StatusCompleted, r.lease(1)...)
 		time.Sleep(time.Hour)
 		_ = r.Close()
 		r = newRig(t, &memory.Options{Storage: s.records, Logger: slog.New(slog.NewTextHandler(&log, nil))})
-		if n := r.counts(task.DefaultQueue)[task.StatusFailed]; n != len(bad) || log.Len() > 0 {
-			t.Errorf("%d tasks have failed after a restart, want %d, and nothing to log:\n%s", n, len(bad), log.String())
+		if n := r.counts(task.DefaultQueue)[task.StatusFailed]; n != len(spoilers()) || log.Len() > 0 {
+			t.Errorf("%d tasks have failed after a restart, want %d, and nothing to log:\n%s", n, len(spoilers()), log.String())
 		}
 		time.Sleep(7*24*time.Hour - time.Hour)
 		r.leavesNothing()
@@ -325,7 +347,9 @@ func TestLeftBehindTwin(t *testing.T) {
 		}
 		r = s.reopen(r)
 		time.Sleep(2 * time.Hour)
-		r.isLeased(r.lease(9, "b"), "again")
+		held := r.lease(9, "b")
+		r.isLeased(held, "again")
+		r.settle(task.StatusCompleted, held...)
 	})
 }
 
@@ -349,5 +373,16 @@ func TestIdenticalOverRestart(t *testing.T) {
 	r = s.reopen(r)
 	if errs := r.Enqueue(t.Context(), []*task.Task{a.Clone()}); len(errs) != 1 || !errors.Is(errs[0], task.ErrDuplicate) {
 		t.Errorf("Enqueue of a task that is retrying returned %v, want ErrDuplicate", errs)
+	}
+
+	kept := labelled("kept")[0]
+	kept.Retention = time.Hour
+	r.enqueue(kept)
+	for _, l := range r.lease(9) {
+		r.settleAll([]broker.Outcome{{Lease: l, Status: task.StatusCompleted, Keep: time.Hour}})
+	}
+	r = s.reopen(r)
+	if errs := r.Enqueue(t.Context(), []*task.Task{kept.Clone()}); len(errs) != 1 || !errors.Is(errs[0], task.ErrDuplicate) {
+		t.Errorf("Enqueue of a task that has ended returned %v, want ErrDuplicate", errs)
 	}
 }

@@ -135,7 +135,8 @@ func (b *Broker) lift(e *entry) {
 	b.retained.remove(e)
 }
 
-// promote makes what is due pending, in the order in which it fell due.
+// promote makes all that is due pending, in the order in which it fell due. It
+// takes no bounded slice: one of high priority may come last.
 func (b *Broker) promote(q *queue, now int64) {
 	for {
 		due := &q.scheduled

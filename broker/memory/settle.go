@@ -3,7 +3,6 @@ package memory
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/nex-gen-tech/jobsy/broker"
@@ -17,7 +16,7 @@ func (b *Broker) Settle(_ context.Context, outcomes []broker.Outcome) []error {
 	if err != nil {
 		return all(len(outcomes), err)
 	}
-	defer b.leave(now, len(outcomes))
+	defer b.exit(now, len(outcomes))
 	errs := failures{n: len(outcomes)}
 	for i := range outcomes {
 		errs.add(i, b.settle(&outcomes[i], now))
@@ -26,7 +25,7 @@ func (b *Broker) Settle(_ context.Context, outcomes []broker.Outcome) []error {
 }
 
 func (b *Broker) settle(o *broker.Outcome, now time.Time) error {
-	if o.Status == task.StatusRunning || !slices.Contains(task.Statuses(), o.Status) {
+	if !o.Status.Ended() && !delayed(o.Status) && o.Status != task.StatusPending {
 		return &task.FieldError{Field: "Outcome.Status", Rule: "must be what a lease can end with", Value: fmt.Sprintf("%q", o.Status)}
 	}
 	e := b.held(&o.Lease)

@@ -27,7 +27,7 @@ func (b *Broker) Join(_ context.Context, queue, schedule string) (broker.Schedul
 	if err != nil {
 		return broker.ScheduleState{}, err
 	}
-	defer b.leave(now, 0)
+	defer b.exit(now, 0)
 	return broker.ScheduleState{Now: now.Round(0), Anchor: s.anchor, Last: s.last}, nil
 }
 
@@ -66,7 +66,7 @@ func (b *Broker) Tick(_ context.Context, tick broker.Tick) (broker.Ticked, error
 	if err != nil {
 		return broker.Ticked{}, err
 	}
-	defer b.leave(now, 1)
+	defer b.exit(now, 1)
 	ticked := broker.Ticked{Now: now.Round(0)}
 	if !tick.At.After(s.last) {
 		return ticked, nil
@@ -111,7 +111,7 @@ func (b *Broker) Leave(_ context.Context, queue, schedule string) error {
 	if err != nil {
 		return err
 	}
-	defer b.leave(now, 0)
+	defer b.exit(now, 0)
 	delete(b.schedules, scheduleID{queue, schedule})
 	return nil
 }
