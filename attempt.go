@@ -16,21 +16,23 @@ const maxError = 16 << 10
 
 // attempt is one run of one task, from its lease to its settlement.
 type attempt struct {
-	pool   *pool
-	lease  broker.Lease
-	task   *task.Task // as it will be stored; the handler gets a copy
-	began  time.Time
-	ctx    context.Context
-	cancel context.CancelCauseFunc
+	pool  *pool
+	lease broker.Lease
+	task  *task.Task // as it will be stored; the handler gets a copy
+	began time.Time
+	ctx   attemptContext
 
-	// Guarded by the keeper.
-	expires   time.Time
-	abandoned bool
+	// The keeper's.
+	expires    time.Time
+	kept       bool
+	abandoned  bool
+	prev, next *attempt
 }
 
 func newAttempt(p *pool, lease broker.Lease) *attempt {
 	a := &attempt{pool: p, lease: lease, task: lease.Task, began: time.Now(), expires: lease.Expires}
-	a.ctx, a.cancel = context.WithCancelCause(p.work)
+	a.ctx.parent = p.work
+	a.ctx.limit, a.ctx.why = a.timeLimit()
 	return a
 }
 
@@ -53,24 +55,18 @@ func (a *attempt) run() {
 	err = a.call(handler)
 }
 
-// call runs the handler on its own copy of the task, within its time.
+// call runs the handler on its own copy of the task.
 func (a *attempt) call(handler Handler) error {
-	ctx := a.ctx
-	if at, cause := a.timeLimit(); cause != nil {
-		limited, cancel := context.WithDeadlineCause(ctx, at, cause)
-		defer cancel()
-		ctx = limited
-	}
-	own := a.task.Clone()
-	err := handler(taskContext{ctx, own}, own)
-	if err != nil && ctx.Err() != nil {
-		return &interruptedError{context.Cause(ctx), err}
+	a.ctx.task = a.task.Clone()
+	err := handler(&a.ctx, a.ctx.task)
+	if err != nil && a.ctx.Err() != nil {
+		return &interruptedError{context.Cause(&a.ctx), err}
 	}
 	return err
 }
 
-// timeLimit returns when the attempt's time is over, and why; no cause means
-// never. The task's deadline is by the broker's clock.
+// timeLimit returns when the attempt's time is over, and why; zero means never.
+// The task's deadline is by the broker's clock.
 func (a *attempt) timeLimit() (at time.Time, cause error) {
 	if a.task.Timeout > 0 {
 		at, cause = a.began.Add(a.task.Timeout), task.ErrTimeout
@@ -201,7 +197,7 @@ func cut(message string) string {
 // end frees the handler's slot and settles the outcome.
 func (a *attempt) end(o broker.Outcome) {
 	defer a.pool.running.Done()
-	defer a.cancel(nil)
+	defer a.ctx.end(nil)
 	a.pool.slots.give(1, 0)
 	defer a.pool.slots.give(0, 1)
 	if !a.pool.keeper.begin(a) {
@@ -217,7 +213,7 @@ func (a *attempt) end(o broker.Outcome) {
 // release hands the task back before its handler was called.
 func (a *attempt) release() {
 	defer a.pool.running.Done()
-	defer a.cancel(nil)
+	defer a.ctx.end(nil)
 	defer a.pool.slots.give(1, 1)
 	a.pool.settler.settle(a.outcome(task.StatusPending))
 }

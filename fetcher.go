@@ -57,7 +57,7 @@ func (p *pool) begin(ctx context.Context, leases []broker.Lease) {
 			continue
 		}
 		p.keeper.add(a)
-		go a.run()
+		p.dispatch(a)
 	}
 }
 
@@ -65,6 +65,11 @@ func (p *pool) begin(ctx context.Context, leases []broker.Lease) {
 // its weight says (Efraimidis and Spirakis, "Weighted random sampling with a
 // reservoir", 2006).
 func preference(weights map[string]int) []string {
+	if len(weights) == 1 {
+		for name := range weights {
+			return []string{name}
+		}
+	}
 	type ranked struct {
 		name string
 		key  float64

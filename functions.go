@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -82,7 +83,7 @@ func (w *Worker) function(t *task.Task) (Handler, bool) {
 	}
 	return func(ctx context.Context, _ *task.Task) error {
 		err := fn()
-		if err == nil && ctx.Err() != nil && context.Cause(ctx) == task.ErrTimeout {
+		if limit, ok := ctx.Deadline(); err == nil && ok && time.Now().After(limit) {
 			return task.ErrTimeout
 		}
 		return err

@@ -36,29 +36,6 @@ func Handle[Args any](s *Server, k task.Kind[Args], fn func(ctx context.Context,
 	})
 }
 
-// taskContext is a handler's context: it knows the task.
-type taskContext struct {
-	context.Context
-	task *task.Task
-}
-
-type taskKey struct{}
-
-// Value returns the task for its key.
-func (c taskContext) Value(key any) any {
-	if key == (taskKey{}) {
-		return c.task
-	}
-	return c.Context.Value(key)
-}
-
-// FromContext returns the task that a handler is running: its own copy, the
-// same that a Handler gets as an argument. It is nil outside of a handler.
-func FromContext(ctx context.Context) *task.Task {
-	t, _ := ctx.Value(taskKey{}).(*task.Task)
-	return t
-}
-
 // snoozeError makes a task run again later.
 type snoozeError struct{ delay time.Duration }
 

@@ -19,8 +19,9 @@ type keeper struct {
 	lasts  time.Duration
 	log    *slog.Logger
 
-	mu       sync.Mutex
-	attempts map[*attempt]struct{}
+	mu   sync.Mutex
+	ring attempt // its next is the first attempt, its prev the last
+	size int
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -28,10 +29,8 @@ type keeper struct {
 
 func newKeeper(b broker.Broker, lasts time.Duration, log *slog.Logger) *keeper {
 	ctx, stop := context.WithCancel(context.Background())
-	k := &keeper{
-		broker: b, lasts: lasts, log: log,
-		attempts: make(map[*attempt]struct{}), stop: stop,
-	}
+	k := &keeper{broker: b, lasts: lasts, log: log, stop: stop}
+	k.ring.prev, k.ring.next = &k.ring, &k.ring
 	k.running.Go(func() { k.each(ctx, k.extend) })
 	k.running.Go(func() { k.each(ctx, k.expire) }) // even while an extension hangs
 	return k
@@ -44,20 +43,41 @@ func (k *keeper) close() {
 
 func (k *keeper) add(a *attempt) {
 	k.mu.Lock()
-	k.attempts[a] = struct{}{}
-	k.mu.Unlock()
+	defer k.mu.Unlock()
+	a.kept, a.prev, a.next = true, k.ring.prev, &k.ring
+	a.prev.next, a.next.prev = a, a
+	k.size++
 }
 
 func (k *keeper) remove(a *attempt) {
 	k.mu.Lock()
-	delete(k.attempts, a)
-	k.mu.Unlock()
+	defer k.mu.Unlock()
+	k.unlink(a)
+}
+
+func (k *keeper) unlink(a *attempt) {
+	if a.kept {
+		a.prev.next, a.next.prev = a.next, a.prev
+		a.kept = false
+		k.size--
+	}
 }
 
 func (k *keeper) count() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return len(k.attempts)
+	return k.size
+}
+
+// all yields the attempts, under the lock.
+func (k *keeper) all(yield func(*attempt) bool) {
+	for a := k.ring.next; a != &k.ring; {
+		next := a.next
+		if !yield(a) {
+			return
+		}
+		a = next
+	}
 }
 
 // beat is how often the keeper looks: often enough that a failed extension is
@@ -78,15 +98,14 @@ func (k *keeper) each(ctx context.Context, do func(context.Context)) {
 	}
 }
 
-// expire cancels the handlers of leases that run out before the next beat.
+// expire cancels the handlers of leases that run out by the next beat.
 func (k *keeper) expire(context.Context) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	next := time.Now().Add(k.beat())
-	for a := range k.attempts {
-		if a.ctx.Err() == nil && a.expires.Before(next) {
+	for a := range k.all {
+		if !a.expires.After(next) && a.ctx.end(task.ErrLeaseLost) {
 			k.log.Warn("lease cannot be extended; the handler is cancelled", "task", a.lease.ID, "name", a.task.Name)
-			a.cancel(task.ErrLeaseLost)
 		}
 	}
 }
@@ -105,7 +124,7 @@ func (k *keeper) due() []*attempt {
 	defer k.mu.Unlock()
 	limit := time.Now().Add(k.lasts * 2 / 3)
 	var due []*attempt
-	for a := range k.attempts {
+	for a := range k.all {
 		if a.expires.Before(limit) {
 			due = append(due, a)
 		}
@@ -135,15 +154,14 @@ func (k *keeper) extendBatch(ctx context.Context, attempts []*attempt) {
 
 // note takes the answer for one attempt.
 func (k *keeper) note(a *attempt, sent time.Time, err error) {
-	if _, running := k.attempts[a]; !running {
-		return
-	}
 	switch {
+	case !a.kept: // settled meanwhile
 	case err == nil:
 		a.expires = sent.Add(k.lasts)
 	case errors.Is(err, task.ErrLeaseLost):
-		k.log.Warn("lease lost to another server; the handler is cancelled", "task", a.lease.ID, "name", a.task.Name)
-		a.cancel(task.ErrLeaseLost)
+		if a.ctx.end(task.ErrLeaseLost) {
+			k.log.Warn("lease lost to another server; the handler is cancelled", "task", a.lease.ID, "name", a.task.Name)
+		}
 	default:
 		k.log.Debug("lease not extended; trying again", "task", a.lease.ID, "error", err)
 	}
@@ -163,10 +181,10 @@ func (k *keeper) abandon() []broker.Outcome {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	var outcomes []broker.Outcome
-	for a := range k.attempts {
+	for a := range k.all {
 		a.abandoned = true
 		outcomes = append(outcomes, a.outcome(task.StatusPending))
-		delete(k.attempts, a)
+		k.unlink(a)
 	}
 	return outcomes
 }

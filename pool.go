@@ -23,23 +23,43 @@ type pool struct {
 	work    context.Context // of every handler
 	stop    context.CancelCauseFunc
 	running sync.WaitGroup // attempts, until they are settled
+	workers sync.WaitGroup // goroutines that run attempts
+	ready   chan *attempt  // to a goroutine that waits for one
 	unknown unknownNames
 }
 
 func newPool(s *Server) *pool {
-	p := &pool{server: s, slots: newSlots(s.opts.Concurrency)}
+	p := &pool{server: s, slots: newSlots(s.opts.Concurrency), ready: make(chan *attempt)}
 	p.work, p.stop = context.WithCancelCause(context.Background())
 	p.keeper = newKeeper(s.broker, s.opts.LeaseDuration, s.log)
 	p.settler = newSettler(s.broker, s.log)
 	return p
 }
 
+// dispatch runs the attempt in a goroutine that waits for one, or in a new one.
+// Used goroutines save growing a stack for each task.
+func (p *pool) dispatch(a *attempt) {
+	select {
+	case p.ready <- a:
+	default:
+		p.workers.Go(func() { p.serve(a) })
+	}
+}
+
+func (p *pool) serve(a *attempt) {
+	for ok := true; ok; a, ok = <-p.ready {
+		a.run()
+	}
+}
+
 // drain ends the pool: see Server.Run.
 func (p *pool) drain(timeout time.Duration) error {
 	defer p.keeper.close()
+	close(p.ready)
 	done := make(chan struct{})
 	go func() { // ends with the last attempt
 		p.running.Wait()
+		p.workers.Wait()
 		close(done)
 	}()
 	if within(timeout, done) {

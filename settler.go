@@ -10,9 +10,6 @@ import (
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
-// settleTimeout bounds one call; the outcome is kept and sent again.
-const settleTimeout = 10 * time.Second
-
 // settler sends outcomes until they are answered. Concurrent calls travel
 // together where the broker sees a gain in it.
 type settler struct {
@@ -55,9 +52,7 @@ func (s *settler) settle(o broker.Outcome) bool {
 }
 
 func (s *settler) try(o broker.Outcome) error {
-	ctx, cancel := context.WithTimeout(s.ctx, settleTimeout)
-	defer cancel()
-	if errs := s.broker.Settle(ctx, []broker.Outcome{o}); errs != nil {
+	if errs := s.broker.Settle(s.ctx, []broker.Outcome{o}); errs != nil {
 		return errs[0]
 	}
 	return nil

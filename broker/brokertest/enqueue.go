@@ -21,6 +21,7 @@ func enqueueRules() []rule {
 		{whole, "defaults are written into the caller's task", defaultsAreWritten},
 		{whole, "what the broker records is cleared", recordedFieldsAreCleared},
 		{whole, "a bad field is refused by name and the rest is taken", badFieldsAreRefused},
+		{whole, "a nil task is refused and the rest is taken", nilTaskIsRefused},
 		{whole, "arguments that cannot be encoded are refused", badArgumentsAreRefused},
 		{whole, "a refused task leaves nothing behind", refusedLeavesNothing},
 		{whole, "a batch beyond MaxBatch is served or refused", oversizedBatch},
@@ -156,6 +157,17 @@ func (s *trial) isFieldError(err error, field string) {
 	if refusal.Field != field || refusal.Rule == "" {
 		s.Errorf("a bad %s got the error %q, which names field %q and rule %q", field, err, refusal.Field, refusal.Rule)
 	}
+}
+
+func nilTaskIsRefused(s *trial) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.Errorf("Enqueue panics: %v", cause)
+		}
+	}()
+	errs := s.broker.Enqueue(s.ctx, []*task.Task{newTask("good"), nil})
+	s.match("Enqueue", errs, nil, task.ErrInvalid)
+	s.onlyOne("good")
 }
 
 func badArgumentsAreRefused(s *trial) {

@@ -19,6 +19,7 @@ func enqueueFlaws() map[string][]string {
 		"P10/defaults are written into the caller's task":                        {"leaves the caller's task without defaults"},
 		"P10/what the broker records is cleared":                                 {"keeps what the caller says of progress"},
 		"P10/a bad field is refused by name and the rest is taken":               {"takes bad tasks", "does not name the bad field"},
+		"P10/a nil task is refused and the rest is taken":                        {"takes bad tasks"},
 		"P10/arguments that cannot be encoded are refused":                       {"takes bad tasks"},
 		"P10/a refused task leaves nothing behind":                               {"knows a queue before it has checked the task", "takes bad tasks"},
 		"P10/a batch beyond MaxBatch is served or refused":                       {"loses the last of a full batch"},
@@ -48,7 +49,7 @@ func enqueueFlaws() map[string][]string {
 
 func leaseFlaws() map[string][]string {
 	return map[string][]string{
-		"P1/a lease says what it is":                               {"does not say who leased a task"},
+		"P1/a lease says what it is":                               {"does not say who leased a task", "leaves the priority out of a lease"},
 		"P1/a task is leased to one worker only":                   {"leases a task to several workers"},
 		"P5/a call gets no more than Max":                          {"ignores Max"},
 		"P1/a call takes from any of its queues":                   {"looks into the first queue only"},
@@ -134,6 +135,10 @@ func timeFlaws() map[string][]string {
 		"P3/a snoozed task waits for its delay":                  {"starts tasks early"},
 		"P3/a retry without delay runs at once":                  {"makes every delay two seconds at least"},
 		"P3/a lease does not run out before its time":            {"cuts leases short"},
+		"P3/the longest delays do not overflow":                  {"overflows"},
+		"P3/the latest RunAt does not overflow":                  {"overflows"},
+		"P3/the longest leases do not overflow":                  {"overflows"},
+		"P9/the longest Keep does not overflow":                  {"overflows"},
 		"P12/due times are judged by the broker's clock":         {"judges by this process's clock"},
 		"P12/leases are judged by the broker's clock":            {"judges by this process's clock"},
 		"P12/delays are counted by the broker's clock":           {"judges by this process's clock"},

@@ -24,7 +24,7 @@ func leaseRules() []rule {
 }
 
 func leaseSaysWhatItIs(s *trial) {
-	t := newTask("known")
+	t := newTaskOf("known", task.HighPriority)
 	s.enqueue(t)
 	before := time.Now()
 	req := s.request("the worker", 1)
@@ -36,7 +36,8 @@ func leaseSaysWhatItIs(s *trial) {
 		s.Errorf("the lease is of queue %q, task %s, delivery %d, token %d, want %q, %s, 1, more than 0",
 			got.Queue, got.ID, got.Deliveries, got.Token, task.DefaultQueue, t.ID)
 	}
-	if d.Queue != got.Queue || d.ID != got.ID || d.Deliveries != got.Deliveries || d.Token != got.Token {
+	if d.Queue != got.Queue || d.ID != got.ID || d.Deliveries != got.Deliveries || d.Token != got.Token ||
+		d.Priority != got.Priority || got.Priority != task.HighPriority {
 		s.Errorf("the lease %+v and its task %+v differ", got, *d)
 	}
 	if d.Status != task.StatusRunning || d.Worker != "the worker" || d.Attempt != 0 || d.StartedAt.IsZero() {

@@ -1,6 +1,7 @@
 package brokertest
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -195,7 +196,7 @@ func (m *model) Tick(_ context.Context, tick broker.Tick) (broker.Ticked, error)
 			err = &task.FieldError{Field: "Tick.Task", Rule: "must be there"}
 			return
 		}
-		if err = tick.Task.Prepare(); err == nil || m.has("records a tick before it checks the task") {
+		if err = cmp.Or(task.CheckName("Schedule", tick.Schedule), tick.Task.Prepare()); err == nil || m.has("records a tick before it checks the task") {
 			enqueued = m.tick(m.schedule(tick.Task.Queue, tick.Schedule), tick) && err == nil
 		}
 	})

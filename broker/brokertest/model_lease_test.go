@@ -253,7 +253,7 @@ func (m *model) hand(e *entry, req broker.LeaseRequest) broker.Lease {
 	if m.has("cuts leases short") {
 		lasts /= 2
 	}
-	e.status, e.at, e.token = task.StatusRunning, m.now().Add(lasts), m.token
+	e.status, e.at, e.token = task.StatusRunning, m.after(lasts), m.token
 	if m.has("gives every lease the same token") {
 		e.token = 1
 	}
@@ -266,9 +266,14 @@ func (m *model) hand(e *entry, req broker.LeaseRequest) broker.Lease {
 	if m.has("does not say who leased a task") {
 		t.Worker = ""
 	}
-	return broker.Lease{
-		Task: t, Queue: e.queue, ID: e.id, Deliveries: e.deliveries, Token: e.token, Expires: time.Now().Add(lasts),
+	lease := broker.Lease{
+		Task: t, Queue: e.queue, ID: e.id, Deliveries: e.deliveries, Token: e.token,
+		Priority: e.task.Priority, Expires: time.Now().Add(lasts),
 	}
+	if m.has("leaves the priority out of a lease") {
+		lease.Priority = 0
+	}
+	return lease
 }
 
 // held returns the entry of a lease that is still held, or nil.
@@ -310,7 +315,7 @@ func (m *model) Extend(_ context.Context, leases []broker.Lease, by time.Duratio
 			case m.has("an extension counts a delivery"):
 				e.at, e.deliveries = m.now().Add(by), e.deliveries+1
 			case !m.has("Extend does nothing"):
-				e.at = m.now().Add(by)
+				e.at = m.after(by)
 			}
 		}
 	})

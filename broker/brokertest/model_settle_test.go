@@ -76,7 +76,7 @@ func (m *model) end(e *entry, o broker.Outcome) {
 		m.drop(e)
 		return
 	}
-	e.status, e.at = o.Status, m.now().Add(o.Keep)
+	e.status, e.at = o.Status, m.after(o.Keep)
 	if m.has("drops ended tasks early") {
 		e.at = e.at.Add(-80 * time.Millisecond)
 	}
@@ -90,7 +90,7 @@ func (m *model) delay(e *entry, o broker.Outcome) {
 	if m.has("makes every delay two seconds at least") {
 		wait = max(wait, 2*time.Second)
 	}
-	e.status, e.at, e.answered = o.Status, m.now().Add(wait), true
+	e.status, e.at, e.answered = o.Status, m.after(wait), true
 	if !m.has("never forgets deliveries") {
 		e.deliveries = 0
 	}

@@ -92,6 +92,14 @@ func (m *store) now() time.Time {
 	return time.Now().Add(m.ahead)
 }
 
+// after returns the time d from now.
+func (m *store) after(d time.Duration) time.Time {
+	if d > 1<<62 && m.has("overflows") {
+		d = -d
+	}
+	return m.now().Add(d)
+}
+
 func (m *store) advance(d time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -198,7 +206,7 @@ func compact(errs []error) []error {
 
 // take takes one task, or says why not.
 func (m *model) take(t *task.Task, repeated bool) error {
-	if m.has("knows a queue before it has checked the task") {
+	if t != nil && m.has("knows a queue before it has checked the task") {
 		m.know(t.Queue)
 	}
 	if err := m.prepare(t); err != nil {
@@ -217,6 +225,11 @@ func (m *model) take(t *task.Task, repeated bool) error {
 
 func (m *model) prepare(t *task.Task) error {
 	switch {
+	case t == nil:
+		if m.has("takes bad tasks") {
+			return nil
+		}
+		return &task.FieldError{Field: "Task", Rule: "must be there"}
 	case m.has("takes bad tasks"):
 		if t.Queue == "" {
 			t.Queue = task.DefaultQueue
@@ -288,7 +301,7 @@ func (m *model) add(t *task.Task) {
 // due returns when a task is due.
 func (m *model) due(t *task.Task) time.Time {
 	switch {
-	case m.has("ignores RunAt"), t.RunAt.IsZero():
+	case m.has("ignores RunAt"), m.has("overflows"), t.RunAt.IsZero():
 		return time.Time{}
 	case m.has("starts tasks early"):
 		return t.RunAt.Add(-30 * time.Millisecond)

@@ -110,7 +110,7 @@ func rules() []rule {
 	return slices.Concat(
 		enqueueRules(), duplicateRules(), ownershipRules(),
 		leaseRules(), requestRules(), wakeRules(), closeRules(),
-		fenceRules(), orderRules(), dueRules(), recoveryRules(), restartRules(),
+		fenceRules(), orderRules(), dueRules(), extremeRules(), recoveryRules(), restartRules(),
 		settleRules(), cleanRules(), malformedRules(), replyRules(),
 		inspectRules(), timetableRules(), overlapRules(), concurrencyRules(),
 	)

@@ -254,6 +254,9 @@ func badTick(s *trial) {
 	if _, err := timetable.Tick(s.ctx, bad); !errors.Is(err, task.ErrInvalid) {
 		s.Errorf("Tick without a task returned error %v, want ErrInvalid", err)
 	}
+	if _, err := timetable.Tick(s.ctx, broker.Tick{At: at, Task: newTask("nameless")}); !errors.Is(err, task.ErrInvalid) {
+		s.Errorf("Tick without a schedule returned error %v, want ErrInvalid", err)
+	}
 	if last := s.join(timetable, task.DefaultQueue, "s").Last; !last.IsZero() {
 		s.Errorf("a refused tick is recorded: Last is %s", last)
 	}

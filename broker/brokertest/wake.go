@@ -120,9 +120,9 @@ func wokenByEarlierTask(s *trial) {
 	s.enqueue(later)
 	var late []time.Duration
 	for range 3 {
-		done := s.blocked(s.request(s.worker(), 1))
 		sooner := newTask("sooner")
-		sooner.RunAt = s.now().Add(short)
+		sooner.RunAt = s.now().Add(blink + short)
+		done := s.blocked(s.request(s.worker(), 1))
 		s.enqueue(sooner)
 		late = append(late, s.startsWithin(done, sooner.RunAt))
 	}
@@ -135,9 +135,9 @@ func wokenByRetry(s *trial) {
 	for _, status := range []task.Status{task.StatusRetrying, task.StatusScheduled, task.StatusRetrying} {
 		s.enqueue(newTask("again"))
 		held := s.lease()
+		due := s.now().Add(blink + short)
 		done := s.blocked(s.request(s.worker(), 1))
-		due := s.now().Add(short)
-		s.settle(broker.Outcome{Lease: held, Status: status, Delay: short})
+		s.settle(broker.Outcome{Lease: held, Status: status, Delay: short + blink})
 		late = append(late, s.startsWithin(done, due))
 	}
 	s.isUsuallyQuick(late)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/google/uuid"
@@ -25,6 +26,23 @@ func TestConformanceOnMiniredis(t *testing.T) {
 	brokertest.Run(t, newBench(func(t testing.TB) string { return miniredis.RunT(t).Addr() }).harness())
 }
 
+// The clock of this server moves only when a test moves it.
+func TestConformanceOnMiniredisWithItsClock(t *testing.T) {
+	t.Parallel()
+	b := newBench(nil)
+	b.addr = func(t testing.TB) string {
+		server := miniredis.RunT(t)
+		server.SetTime(time.Now())
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.clocks[server.Addr()] = &clock{server: server, now: time.Now()}
+		return server.Addr()
+	}
+	h := b.harness()
+	h.Advance = b.advance
+	brokertest.Run(t, h)
+}
+
 func TestConformanceOnRedis(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -36,6 +54,13 @@ type bench struct {
 	addr   func(testing.TB) string
 	mu     sync.Mutex
 	places map[broker.Broker]*place
+	clocks map[string]*clock // by address
+}
+
+// clock is that of a miniredis.
+type clock struct {
+	server *miniredis.Miniredis
+	now    time.Time
 }
 
 // place is where a broker lives.
@@ -46,17 +71,35 @@ type place struct {
 }
 
 func newBench(addr func(testing.TB) string) *bench {
-	return &bench{addr: addr, places: make(map[broker.Broker]*place)}
+	return &bench{addr: addr, places: make(map[broker.Broker]*place), clocks: make(map[string]*clock)}
 }
 
 func (b *bench) harness() brokertest.Harness {
 	return brokertest.Harness{
 		New:       b.open,
 		Again:     func(t testing.TB, other broker.Broker) broker.Broker { return b.connect(t, *b.at(other)) },
+		Restart:   b.restart,
 		Leftovers: b.leftovers,
 		Corrupt:   b.corrupt,
 		LoseReply: func(other broker.Broker) { b.at(other).wire.arm() },
 	}
+}
+
+func (b *bench) restart(t testing.TB, other broker.Broker) broker.Broker {
+	if err := other.Close(); err != nil {
+		t.Error(err)
+	}
+	return b.connect(t, *b.at(other))
+}
+
+func (b *bench) advance(opened broker.Broker, d time.Duration) {
+	addr := b.at(opened).addr
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := b.clocks[addr]
+	c.now = c.now.Add(d)
+	c.server.SetTime(c.now)
+	c.server.FastForward(d)
 }
 
 func (b *bench) open(t testing.TB) broker.Broker {

@@ -15,7 +15,7 @@ func (b *Broker) Enqueue(ctx context.Context, tasks []*task.Task) []error {
 	errs := make([]error, len(tasks))
 	items, at := make([]item, 0, len(tasks)), make([]int, 0, len(tasks))
 	for i, t := range tasks {
-		if errs[i] = t.Prepare(); errs[i] == nil {
+		if errs[i] = prepare(t); errs[i] == nil {
 			items, at = append(items, newTaskItem(t)), append(at, i)
 		}
 	}
@@ -28,6 +28,13 @@ func (b *Broker) Enqueue(ctx context.Context, tasks []*task.Task) []error {
 		}
 	}
 	return orNil(errs)
+}
+
+func prepare(t *task.Task) error {
+	if t == nil {
+		return &task.FieldError{Field: "task", Rule: "must not be nil"}
+	}
+	return t.Prepare()
 }
 
 // statusOf tells what a task that was just taken is, as far as this process's

@@ -64,10 +64,15 @@ func newOutcomeItem(o *broker.Outcome, member string) item {
 	}
 }
 
+// longest is the longest wait that is told apart from forever; the scores of the
+// sets have room for it.
+const longest = 200 * 365 * 24 * time.Hour
+
 // ceil returns whole milliseconds, rounded up: nothing is early, and a short
 // retention is not none.
 func ceil(d time.Duration) int64 {
-	return int64((max(d, 0) + time.Millisecond - 1) / time.Millisecond)
+	d = min(max(d, 0), longest)
+	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }
 
 // Extend implements broker.Broker.
