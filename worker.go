@@ -143,8 +143,16 @@ func (w *Worker) Start(ctx context.Context) error {
 	defer close(w.done)
 
 	ticking := make(chan error, 1)
-	go func() { ticking <- w.scheduler.Run(ctx) }()
+	go func() { ticking <- w.tick(ctx) }()
 	return errors.Join(w.server.Run(ctx), <-ticking)
+}
+
+// tick runs the schedules. A broker without a timetable has refused them all.
+func (w *Worker) tick(ctx context.Context) error {
+	if _, ok := w.broker.(broker.Timetable); !ok {
+		return nil
+	}
+	return w.scheduler.Run(ctx)
 }
 
 // WaitForShutdown waits until Start has returned, at most for timeout, and

@@ -30,46 +30,47 @@ func ticksFrom(t *testing.T, spec, after string, n int) []string {
 	return got
 }
 
+var calendarTests = []struct{ name, spec, after, want string }{
+	{"minutes", "*/20 9 * * *", "2026-01-05T09:15:30Z", "2026-01-05T09:20:00Z 2026-01-05T09:40:00Z 2026-01-06T09:00:00Z"},
+	{"not the time itself", "0 9 * * *", "2026-01-05T09:00:00Z", "2026-01-06T09:00:00Z"},
+	{"seconds", "*/30 * * * * *", "2026-01-05T09:00:00.999Z", "2026-01-05T09:00:30Z 2026-01-05T09:01:00Z"},
+	{"weekly", "@weekly", "2026-01-05T09:00:00Z", "2026-01-11T00:00:00Z 2026-01-18T00:00:00Z"},
+	{"zone", "TZ=Asia/Kolkata 0 9 * * *", "2026-01-05T00:00:00Z", "2026-01-05T03:30:00Z 2026-01-06T03:30:00Z"},
+	{"leap day over 1900 or 2100", "0 0 29 2 *", "2096-03-01T00:00:00Z", "2104-02-29T00:00:00Z"},
+
+	{"gap", "CRON_TZ=Europe/Berlin 30 2 * * *", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z 2026-03-30T00:30:00Z"},
+	{"gap, several", "CRON_TZ=Europe/Berlin 0,30 2,3 * * *", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z 2026-03-29T01:30:00Z 2026-03-30T00:00:00Z"},
+	{"gap, each minute", "CRON_TZ=Europe/Berlin * 2 * * *", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z 2026-03-30T00:00:00Z 2026-03-30T00:01:00Z"},
+	{"gap, on one date", "CRON_TZ=Europe/Berlin 30 2 29 3 *", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z 2027-03-29T00:30:00Z"},
+	{"gap, from within the hour after", "CRON_TZ=Europe/Berlin 30 2 * * *", "2026-03-29T01:10:00Z", "2026-03-30T00:30:00Z"},
+	{"gap, other times", "CRON_TZ=Europe/Berlin 30 1,3 * * *", "2026-03-28T12:00:00Z", "2026-03-29T00:30:00Z 2026-03-29T01:30:00Z"},
+	{"gap, every second hour", "CRON_TZ=Europe/Berlin 0 */2 * * *", "2026-03-28T22:30:00Z", "2026-03-28T23:00:00Z 2026-03-29T01:00:00Z 2026-03-29T02:00:00Z"},
+	{"gap, every hour", "CRON_TZ=Europe/Berlin 30 * * * *", "2026-03-28T23:45:00Z", "2026-03-29T00:30:00Z 2026-03-29T01:30:00Z 2026-03-29T02:30:00Z"},
+
+	{"fold", "CRON_TZ=Europe/Berlin 30 2 * * *", "2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z 2026-10-26T01:30:00Z"},
+	{"fold, from between the two", "CRON_TZ=Europe/Berlin 30 2 * * *", "2026-10-25T00:45:00Z", "2026-10-26T01:30:00Z"},
+	{"fold, from within the second", "CRON_TZ=Europe/Berlin */30 2 * * *", "2026-10-25T01:10:00Z", "2026-10-26T01:00:00Z"},
+	{"fold, the end", "CRON_TZ=Europe/Berlin 0 3 * * *", "2026-10-24T12:00:00Z", "2026-10-25T02:00:00Z"},
+	{"fold, each half hour", "CRON_TZ=Europe/Berlin */30 2 * * *", "2026-10-24T12:00:00Z", "2026-10-25T00:00:00Z 2026-10-25T00:30:00Z 2026-10-26T01:00:00Z"},
+	{"fold, every hour", "CRON_TZ=Europe/Berlin 30 * * * *", "2026-10-24T23:45:00Z", "2026-10-25T00:30:00Z 2026-10-25T01:30:00Z 2026-10-25T02:30:00Z"},
+	{"fold, every hour spelt out", "CRON_TZ=Europe/Berlin 30 0-23 * * *", "2026-10-24T23:45:00Z", "2026-10-25T00:30:00Z 2026-10-25T01:30:00Z"},
+	{"fold, hourly", "CRON_TZ=Europe/Berlin @hourly", "2026-10-24T23:45:00Z", "2026-10-25T00:00:00Z 2026-10-25T01:00:00Z 2026-10-25T02:00:00Z"},
+
+	{"New York gap", "TZ=America/New_York 15 2 * * sun", "2026-03-07T12:00:00Z", "2026-03-08T07:00:00Z 2026-03-15T06:15:00Z"},
+	{"New York fold", "TZ=America/New_York 30 1 * * *", "2026-10-31T12:00:00Z", "2026-11-01T05:30:00Z 2026-11-02T06:30:00Z"},
+	{"Lord Howe gap", "TZ=Australia/Lord_Howe 15 2 * * *", "2026-10-03T00:00:00Z", "2026-10-03T15:30:00Z 2026-10-04T15:15:00Z"},
+	{"Lord Howe fold", "TZ=Australia/Lord_Howe 45 1 * * *", "2026-04-04T00:00:00Z", "2026-04-04T14:45:00Z 2026-04-05T15:15:00Z"},
+	{"Lord Howe fold, every hour", "TZ=Australia/Lord_Howe 45 * * * *", "2026-04-04T14:00:00Z", "2026-04-04T14:45:00Z 2026-04-04T15:15:00Z 2026-04-04T16:15:00Z"},
+	{"Sao Paulo has no midnight", "TZ=America/Sao_Paulo @daily", "2018-11-02T12:00:00Z", "2018-11-03T03:00:00Z 2018-11-04T03:00:00Z 2018-11-05T02:00:00Z"},
+	{"Sao Paulo, hours of that day", "TZ=America/Sao_Paulo 0 * 4 11 *", "2018-11-03T12:00:00Z", "2018-11-04T03:00:00Z 2018-11-04T04:00:00Z"},
+	{"Beirut has no half past midnight", "TZ=Asia/Beirut 30 0 * * *", "2022-03-25T12:00:00Z", "2022-03-25T22:30:00Z 2022-03-26T22:00:00Z 2022-03-27T21:30:00Z"},
+	{"Havana has two midnights", "TZ=America/Havana @daily", "2025-11-01T12:00:00Z", "2025-11-02T04:00:00Z 2025-11-03T05:00:00Z"},
+	{"Apia skipped a day", "TZ=Pacific/Apia 0 9 * * *", "2011-12-29T12:00:00Z", "2011-12-29T19:00:00Z 2011-12-30T10:00:00Z 2011-12-30T19:00:00Z"},
+}
+
 func TestCalendar(t *testing.T) {
 	t.Parallel()
-	tests := []struct{ name, spec, after, want string }{
-		{"minutes", "*/20 9 * * *", "2026-01-05T09:15:30Z", "2026-01-05T09:20:00Z 2026-01-05T09:40:00Z 2026-01-06T09:00:00Z"},
-		{"not the time itself", "0 9 * * *", "2026-01-05T09:00:00Z", "2026-01-06T09:00:00Z"},
-		{"seconds", "*/30 * * * * *", "2026-01-05T09:00:00.999Z", "2026-01-05T09:00:30Z 2026-01-05T09:01:00Z"},
-		{"weekly", "@weekly", "2026-01-05T09:00:00Z", "2026-01-11T00:00:00Z 2026-01-18T00:00:00Z"},
-		{"zone", "TZ=Asia/Kolkata 0 9 * * *", "2026-01-05T00:00:00Z", "2026-01-05T03:30:00Z 2026-01-06T03:30:00Z"},
-		{"leap day over 1900 or 2100", "0 0 29 2 *", "2096-03-01T00:00:00Z", "2104-02-29T00:00:00Z"},
-
-		{"gap", "CRON_TZ=Europe/Berlin 30 2 * * *", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z 2026-03-30T00:30:00Z"},
-		{"gap, several", "CRON_TZ=Europe/Berlin 0,30 2,3 * * *", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z 2026-03-29T01:30:00Z 2026-03-30T00:00:00Z"},
-		{"gap, each minute", "CRON_TZ=Europe/Berlin * 2 * * *", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z 2026-03-30T00:00:00Z 2026-03-30T00:01:00Z"},
-		{"gap, on one date", "CRON_TZ=Europe/Berlin 30 2 29 3 *", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z 2027-03-29T00:30:00Z"},
-		{"gap, from within the hour after", "CRON_TZ=Europe/Berlin 30 2 * * *", "2026-03-29T01:10:00Z", "2026-03-30T00:30:00Z"},
-		{"gap, other times", "CRON_TZ=Europe/Berlin 30 1,3 * * *", "2026-03-28T12:00:00Z", "2026-03-29T00:30:00Z 2026-03-29T01:30:00Z"},
-		{"gap, every second hour", "CRON_TZ=Europe/Berlin 0 */2 * * *", "2026-03-28T22:30:00Z", "2026-03-28T23:00:00Z 2026-03-29T01:00:00Z 2026-03-29T02:00:00Z"},
-		{"gap, every hour", "CRON_TZ=Europe/Berlin 30 * * * *", "2026-03-28T23:45:00Z", "2026-03-29T00:30:00Z 2026-03-29T01:30:00Z 2026-03-29T02:30:00Z"},
-
-		{"fold", "CRON_TZ=Europe/Berlin 30 2 * * *", "2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z 2026-10-26T01:30:00Z"},
-		{"fold, from between the two", "CRON_TZ=Europe/Berlin 30 2 * * *", "2026-10-25T00:45:00Z", "2026-10-26T01:30:00Z"},
-		{"fold, from within the second", "CRON_TZ=Europe/Berlin */30 2 * * *", "2026-10-25T01:10:00Z", "2026-10-26T01:00:00Z"},
-		{"fold, the end", "CRON_TZ=Europe/Berlin 0 3 * * *", "2026-10-24T12:00:00Z", "2026-10-25T02:00:00Z"},
-		{"fold, each half hour", "CRON_TZ=Europe/Berlin */30 2 * * *", "2026-10-24T12:00:00Z", "2026-10-25T00:00:00Z 2026-10-25T00:30:00Z 2026-10-26T01:00:00Z"},
-		{"fold, every hour", "CRON_TZ=Europe/Berlin 30 * * * *", "2026-10-24T23:45:00Z", "2026-10-25T00:30:00Z 2026-10-25T01:30:00Z 2026-10-25T02:30:00Z"},
-		{"fold, every hour spelt out", "CRON_TZ=Europe/Berlin 30 0-23 * * *", "2026-10-24T23:45:00Z", "2026-10-25T00:30:00Z 2026-10-25T01:30:00Z"},
-		{"fold, hourly", "CRON_TZ=Europe/Berlin @hourly", "2026-10-24T23:45:00Z", "2026-10-25T00:00:00Z 2026-10-25T01:00:00Z 2026-10-25T02:00:00Z"},
-
-		{"New York gap", "TZ=America/New_York 15 2 * * sun", "2026-03-07T12:00:00Z", "2026-03-08T07:00:00Z 2026-03-15T06:15:00Z"},
-		{"New York fold", "TZ=America/New_York 30 1 * * *", "2026-10-31T12:00:00Z", "2026-11-01T05:30:00Z 2026-11-02T06:30:00Z"},
-		{"Lord Howe gap", "TZ=Australia/Lord_Howe 15 2 * * *", "2026-10-03T00:00:00Z", "2026-10-03T15:30:00Z 2026-10-04T15:15:00Z"},
-		{"Lord Howe fold", "TZ=Australia/Lord_Howe 45 1 * * *", "2026-04-04T00:00:00Z", "2026-04-04T14:45:00Z 2026-04-05T15:15:00Z"},
-		{"Lord Howe fold, every hour", "TZ=Australia/Lord_Howe 45 * * * *", "2026-04-04T14:00:00Z", "2026-04-04T14:45:00Z 2026-04-04T15:15:00Z 2026-04-04T16:15:00Z"},
-		{"Sao Paulo has no midnight", "TZ=America/Sao_Paulo @daily", "2018-11-02T12:00:00Z", "2018-11-03T03:00:00Z 2018-11-04T03:00:00Z 2018-11-05T02:00:00Z"},
-		{"Sao Paulo, hours of that day", "TZ=America/Sao_Paulo 0 * 4 11 *", "2018-11-03T12:00:00Z", "2018-11-04T03:00:00Z 2018-11-04T04:00:00Z"},
-		{"Beirut has no half past midnight", "TZ=Asia/Beirut 30 0 * * *", "2022-03-25T12:00:00Z", "2022-03-25T22:30:00Z 2022-03-26T22:00:00Z 2022-03-27T21:30:00Z"},
-		{"Havana has two midnights", "TZ=America/Havana @daily", "2025-11-01T12:00:00Z", "2025-11-02T04:00:00Z 2025-11-03T05:00:00Z"},
-		{"Apia skipped a day", "TZ=Pacific/Apia 0 9 * * *", "2011-12-29T12:00:00Z", "2011-12-29T19:00:00Z 2011-12-30T10:00:00Z 2011-12-30T19:00:00Z"},
-	}
-	for _, test := range tests {
+	for _, test := range calendarTests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			want := strings.Fields(test.want)

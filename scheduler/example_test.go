@@ -1,0 +1,84 @@
+package scheduler_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/memory"
+	"github.com/nex-gen-tech/jobsy/scheduler"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// Any number of schedulers may run the same schedule: each tick is one task.
+func Example() {
+	b := memory.New(nil)
+	defer b.Close()
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error)
+	for range 3 {
+		s := scheduler.New(b, nil)
+		if err := s.Every("heartbeat", 20*time.Millisecond, task.New("ping", nil)); err != nil {
+			fmt.Println(err)
+		}
+		go func() { ended <- s.Run(ctx) }()
+	}
+
+	// A Server would do this.
+	seen := map[string]bool{}
+	for len(seen) < 3 {
+		leases, err := b.Lease(ctx, broker.LeaseRequest{
+			Worker: "w", Queues: []string{task.DefaultQueue}, Max: 1, Duration: time.Minute,
+		})
+		if err != nil {
+			fmt.Println(err)
+			break
+		}
+		tick := leases[0].Task.Headers[scheduler.HeaderTick]
+		fmt.Println(leases[0].Task.Name, "seen before:", seen[tick])
+		seen[tick] = true
+	}
+	stop()
+	for range 3 {
+		fmt.Println("ended:", <-ended)
+	}
+	// Output:
+	// ping seen before: false
+	// ping seen before: false
+	// ping seen before: false
+	// ended: <nil>
+	// ended: <nil>
+	// ended: <nil>
+}
+
+// A spec goes by the clock of a time zone.
+func ExampleScheduler_Cron() {
+	s := scheduler.New(memory.New(nil), nil)
+	fmt.Println(s.Cron("report", "CRON_TZ=Europe/Berlin 0 9 * * mon-fri", task.New("report:daily", nil)))
+	fmt.Println(s.Cron("never", "0 0 30 2 *", task.New("report:daily", nil)))
+	fmt.Println(s.Cron("wrong", "61 * * * *", task.New("report:daily", nil)))
+	// Output:
+	// <nil>
+	// spec must name a time that comes, got "0 0 30 2 *"
+	// spec must be a cron spec (end of range (61) above maximum (59): 61), got "61 * * * *"
+}
+
+// What one schedule does differently is said in a Schedule.
+func ExampleScheduler_Add() {
+	s := scheduler.New(memory.New(nil), nil)
+	err := s.Add(scheduler.Schedule{
+		ID:      "import",
+		Spec:    "*/10 * * * *",
+		Task:    task.New("import", nil),
+		Missed:  scheduler.MissedSkip,  // after a downtime, wait for the next tick
+		Overlap: scheduler.OverlapSkip, // never two imports at once
+	})
+	fmt.Println(err)
+	for _, schedule := range s.Schedules() {
+		fmt.Println(schedule.ID, schedule.Spec, schedule.Location, schedule.Missed, schedule.Overlap)
+	}
+	// Output:
+	// <nil>
+	// import */10 * * * * UTC skip skip
+}
