@@ -1,9 +1,13 @@
 package redis
 
 import (
+	"context"
+	"crypto/tls"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -69,10 +73,33 @@ func scrub(err error) error {
 	return err
 }
 
+const defaultDialTimeout = 5 * time.Second
+
 // noMaintenance keeps go-redis from asking for notifications that only a
 // managed service sends.
 func noMaintenance() *maintnotifications.Config {
 	return &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+}
+
+// dial returns a connection that fails, rather than an error, where nobody
+// listens. go-redis stops dialling for up to a second after a number of dial
+// errors, and writes each to its global log; a connection that fails it simply
+// tries again.
+func dial(timeout time.Duration, secure *tls.Config) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		dialer := &net.Dialer{Timeout: timeout, KeepAlive: 5 * time.Minute}
+		var conn net.Conn
+		var err error
+		if secure == nil {
+			conn, err = dialer.DialContext(ctx, network, address)
+		} else {
+			conn, err = (&tls.Dialer{NetDialer: dialer, Config: secure}).DialContext(ctx, network, address)
+		}
+		if err != nil {
+			return unreachable{&unreachableError{err.Error()}}, nil
+		}
+		return conn, nil
+	}
 }
 
 func singleClient(u *url.URL) (goredis.UniversalClient, error) {
@@ -85,6 +112,7 @@ func singleClient(u *url.URL) (goredis.UniversalClient, error) {
 	}
 	opts.ContextTimeoutEnabled = true
 	opts.MaintNotificationsConfig = noMaintenance()
+	opts.Dialer = dial(orDefault(opts.DialTimeout, defaultDialTimeout), opts.TLSConfig)
 	return goredis.NewClient(opts), nil
 }
 

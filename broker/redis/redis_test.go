@@ -122,8 +122,8 @@ func TestEnqueueWhileRedisIsAway(t *testing.T) {
 	} else {
 		t.Logf("without a bound: %v after %s", errs[0], took)
 	}
-	if err := b.Ping(context.Background()); !errors.Is(err, task.ErrUnavailable) {
-		t.Errorf("ping: %v", err)
+	if err := b.Ping(context.Background()); !errors.Is(err, task.ErrUnavailable) || !strings.Contains(err.Error(), server.Addr()) {
+		t.Errorf("ping: %v, want ErrUnavailable and the address", err)
 	}
 
 	server.Restart(t)
