@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nex-gen-tech/jobsy/broker"
@@ -25,8 +26,9 @@ type attempt struct {
 	// The keeper's.
 	expires    time.Time
 	kept       bool
-	abandoned  bool
 	prev, next *attempt
+
+	returned atomic.Bool // the handler has returned
 }
 
 func newAttempt(p *pool, lease broker.Lease) *attempt {
@@ -194,26 +196,13 @@ func cut(message string) string {
 	return strings.ToValidUTF8(message, "\uFFFD")
 }
 
-// end frees the handler's slot and settles the outcome.
+// end frees the handler's slot and has the outcome settled.
 func (a *attempt) end(o broker.Outcome) {
-	defer a.pool.running.Done()
-	defer a.ctx.end(nil)
+	a.returned.Store(true)
+	a.ctx.end(nil)
 	a.pool.slots.give(1, 0)
-	defer a.pool.slots.give(0, 1)
-	if !a.pool.keeper.begin(a) {
-		return
-	}
-	settled := a.pool.settler.settle(o)
-	a.pool.keeper.remove(a)
-	if settled && o.Status.Ended() {
-		a.pool.server.ended(a.task)
-	}
+	a.pool.settler.add(settlement{a, o})
 }
 
 // release hands the task back before its handler was called.
-func (a *attempt) release() {
-	defer a.pool.running.Done()
-	defer a.ctx.end(nil)
-	defer a.pool.slots.give(1, 1)
-	a.pool.settler.settle(a.outcome(task.StatusPending))
-}
+func (a *attempt) release() { a.end(a.outcome(task.StatusPending)) }

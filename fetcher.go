@@ -52,11 +52,11 @@ func (p *pool) begin(ctx context.Context, leases []broker.Lease) {
 	for i := range leases {
 		a := newAttempt(p, leases[i])
 		p.running.Add(1)
+		p.keeper.add(a)
 		if ctx.Err() != nil {
-			go a.release()
+			a.release()
 			continue
 		}
-		p.keeper.add(a)
 		p.dispatch(a)
 	}
 }

@@ -49,10 +49,12 @@ func (k *keeper) add(a *attempt) {
 	k.size++
 }
 
-func (k *keeper) remove(a *attempt) {
+func (k *keeper) remove(settlements []settlement) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.unlink(a)
+	for i := range settlements {
+		k.unlink(settlements[i].attempt)
+	}
 }
 
 func (k *keeper) unlink(a *attempt) {
@@ -167,14 +169,6 @@ func (k *keeper) note(a *attempt, sent time.Time, err error) {
 	}
 }
 
-// begin lets an attempt settle, unless it was abandoned. Its lease is kept until
-// it has.
-func (k *keeper) begin(a *attempt) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return !a.abandoned
-}
-
 // abandon takes the tasks away from the attempts whose handlers have not
 // returned, and returns how to hand them back.
 func (k *keeper) abandon() []broker.Outcome {
@@ -182,9 +176,10 @@ func (k *keeper) abandon() []broker.Outcome {
 	defer k.mu.Unlock()
 	var outcomes []broker.Outcome
 	for a := range k.all {
-		a.abandoned = true
-		outcomes = append(outcomes, a.outcome(task.StatusPending))
-		k.unlink(a)
+		if !a.returned.Load() {
+			outcomes = append(outcomes, a.outcome(task.StatusPending))
+			k.unlink(a)
+		}
 	}
 	return outcomes
 }

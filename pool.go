@@ -32,8 +32,20 @@ func newPool(s *Server) *pool {
 	p := &pool{server: s, slots: newSlots(s.opts.Concurrency), ready: make(chan *attempt)}
 	p.work, p.stop = context.WithCancelCause(context.Background())
 	p.keeper = newKeeper(s.broker, s.opts.LeaseDuration, s.log)
-	p.settler = newSettler(s.broker, s.log)
+	p.settler = newSettler(s.broker, s.log, p.settled)
 	return p
+}
+
+// settled frees what the settled attempts held.
+func (p *pool) settled(settlements []settlement, taken []bool) {
+	p.keeper.remove(settlements)
+	for i := range settlements {
+		if one := &settlements[i]; taken[i] && one.outcome.Status.Ended() {
+			p.server.ended(one.attempt.task)
+		}
+	}
+	p.slots.give(0, len(settlements))
+	p.running.Add(-len(settlements))
 }
 
 // dispatch runs the attempt in a goroutine that waits for one, or in a new one.
@@ -55,6 +67,7 @@ func (p *pool) serve(a *attempt) {
 // drain ends the pool: see Server.Run.
 func (p *pool) drain(timeout time.Duration) error {
 	defer p.keeper.close()
+	defer p.settler.close()
 	close(p.ready)
 	done := make(chan struct{})
 	go func() { // ends with the last attempt

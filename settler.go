@@ -4,56 +4,172 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
-// settler sends outcomes until they are answered. Concurrent calls travel
-// together where the broker sees a gain in it.
+// settlement is how an attempt ended, on its way to the broker.
+type settlement struct {
+	attempt *attempt
+	outcome broker.Outcome
+}
+
+// settler sends settlements until they are answered. While one call is on its
+// way the next ones gather; one that is alone waits for nobody.
 type settler struct {
 	broker broker.Broker
 	log    *slog.Logger
+	// settled is told of settlements that were answered or given up; taken
+	// says which of them took effect.
+	settled func(s []settlement, taken []bool)
+
 	ctx    context.Context // ends when there is no more time
 	giveUp context.CancelFunc
+	done   sync.WaitGroup
+
+	mu      sync.Mutex
+	waiting []settlement
+	closed  bool
+	added   chan struct{} // holds a value after something was added
 }
 
-func newSettler(b broker.Broker, log *slog.Logger) *settler {
-	s := &settler{broker: b, log: log}
+func newSettler(b broker.Broker, log *slog.Logger, settled func([]settlement, []bool)) *settler {
+	s := &settler{broker: b, log: log, settled: settled, added: make(chan struct{}, 1)}
 	s.ctx, s.giveUp = context.WithCancel(context.Background())
+	s.done.Go(s.run)
 	return s
 }
 
-// settle reports whether the outcome took effect. If it cannot be sent, or is
-// refused for a reason that does not pass, the task runs again once its lease
-// has passed.
-func (s *settler) settle(o broker.Outcome) bool {
-	var outage outage
-	for {
-		err := s.try(o)
-		switch {
-		case err == nil:
-			if outage.ends() {
-				s.log.Info("task settled", "task", o.Lease.ID, "status", o.Status)
-			}
-			return true
-		case errors.Is(err, task.ErrLeaseLost):
-			s.log.Warn("lease lost; the outcome is dropped", "task", o.Lease.ID, "status", o.Status)
-			return false
-		case !errors.Is(err, task.ErrUnavailable) && time.Now().After(o.Lease.Expires), s.ctx.Err() != nil, errors.Is(err, task.ErrClosed):
-			s.log.Error("task cannot be settled; it runs again once its lease has passed", "task", o.Lease.ID, "status", o.Status, "error", err)
-			return false
-		case outage.begins():
-			s.log.Warn("task cannot be settled; trying again until it works", "task", o.Lease.ID, "status", o.Status, "error", err)
-		}
-		pause(s.ctx, outage.pause())
+// add takes a settlement. It does not block. After close it is dropped: the
+// handler was left behind, and its task handed back.
+func (s *settler) add(one settlement) {
+	s.mu.Lock()
+	closed := s.closed
+	if !closed {
+		s.waiting = append(s.waiting, one)
+	}
+	s.mu.Unlock()
+	if closed {
+		s.settled([]settlement{one}, []bool{false})
+		return
+	}
+	s.notify()
+}
+
+func (s *settler) notify() {
+	select {
+	case s.added <- struct{}{}:
+	default:
 	}
 }
 
-func (s *settler) try(o broker.Outcome) error {
-	if errs := s.broker.Settle(s.ctx, []broker.Outcome{o}); errs != nil {
-		return errs[0]
+// close waits until all settlements are answered or given up.
+func (s *settler) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.notify()
+	s.done.Wait()
+	s.giveUp()
+}
+
+func (s *settler) run() {
+	var outage outage
+	var spare []settlement
+	for range s.added {
+		batch, closed := s.take(spare)
+		left := s.send(batch)
+		switch {
+		case len(left) > 0:
+			if outage.begins() {
+				s.log.Warn("tasks cannot be settled; trying again until it works", "tasks", len(left))
+			}
+			s.putBack(left)
+			pause(s.ctx, outage.pause())
+		case len(batch) > 0 && outage.ends():
+			s.log.Info("settling tasks again")
+		}
+		if closed && len(left) == 0 {
+			return
+		}
+		clear(batch)
+		spare = batch[:0]
 	}
-	return nil
+}
+
+// take returns what has gathered, and reuses the memory of what was sent.
+func (s *settler) take(spare []settlement) (batch []settlement, closed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	batch, s.waiting = s.waiting, spare
+	return batch, s.closed
+}
+
+// putBack keeps what could not be sent for the next call.
+func (s *settler) putBack(left []settlement) {
+	s.mu.Lock()
+	s.waiting = append(left, s.waiting...)
+	s.mu.Unlock()
+	s.notify()
+}
+
+// send makes as few calls as there can be, and returns what has to be sent
+// again.
+func (s *settler) send(batch []settlement) (left []settlement) {
+	for len(batch) > 0 {
+		n := min(len(batch), broker.MaxBatch)
+		left = append(left, s.sendOne(batch[:n])...)
+		batch = batch[n:]
+	}
+	return left
+}
+
+func (s *settler) sendOne(batch []settlement) (left []settlement) {
+	outcomes := make([]broker.Outcome, len(batch))
+	for i := range batch {
+		outcomes[i] = batch[i].outcome
+	}
+	errs := s.broker.Settle(s.ctx, outcomes)
+	answered, taken := batch, make([]bool, len(batch))
+	if errs != nil {
+		answered, taken, left = s.sort(batch, errs)
+	} else {
+		for i := range taken {
+			taken[i] = true
+		}
+	}
+	s.settled(answered, taken)
+	return left
+}
+
+// sort tells what was answered or is hopeless from what has to be sent again.
+func (s *settler) sort(batch []settlement, errs []error) (answered []settlement, taken []bool, left []settlement) {
+	for i, one := range batch {
+		if errs[i] != nil && !s.final(&one, errs[i]) {
+			left = append(left, one)
+			continue
+		}
+		answered, taken = append(answered, one), append(taken, errs[i] == nil)
+	}
+	return answered, taken, left
+}
+
+// final reports whether an error ends a settlement. The task then runs again
+// once its lease has passed, unless another server has it already.
+func (s *settler) final(one *settlement, err error) bool {
+	lease := &one.outcome.Lease
+	switch {
+	case errors.Is(err, task.ErrLeaseLost):
+		s.log.Warn("lease lost; the outcome is dropped", "task", lease.ID, "status", one.outcome.Status)
+		return true
+	case s.ctx.Err() != nil, errors.Is(err, task.ErrClosed),
+		!errors.Is(err, task.ErrUnavailable) && time.Now().After(lease.Expires):
+		s.log.Error("task cannot be settled; it runs again once its lease has passed",
+			"task", lease.ID, "status", one.outcome.Status, "error", err)
+		return true
+	}
+	return false
 }
