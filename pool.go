@@ -37,10 +37,11 @@ func newPool(s *Server) *pool {
 }
 
 // settled frees what the settled attempts held.
-func (p *pool) settled(settlements []settlement, taken []bool) {
+func (p *pool) settled(settlements []settlement, refused []bool) {
 	p.keeper.remove(settlements)
 	for i := range settlements {
-		if one := &settlements[i]; taken[i] && one.outcome.Status.Ended() {
+		one := &settlements[i]
+		if one.outcome.Status.Ended() && (refused == nil || !refused[i]) {
 			p.server.ended(one.attempt.task)
 		}
 	}

@@ -22,13 +22,15 @@ type settlement struct {
 type settler struct {
 	broker broker.Broker
 	log    *slog.Logger
-	// settled is told of settlements that were answered or given up; taken
-	// says which of them took effect.
-	settled func(s []settlement, taken []bool)
+	// settled is told of settlements that were answered or given up; refused
+	// says which of them had no effect, nil that all had.
+	settled func(s []settlement, refused []bool)
 
 	ctx    context.Context // ends when there is no more time
 	giveUp context.CancelFunc
 	done   sync.WaitGroup
+
+	outcomes []broker.Outcome // used again and again by run
 
 	mu      sync.Mutex
 	waiting []settlement
@@ -36,7 +38,7 @@ type settler struct {
 	added   chan struct{} // holds a value after something was added
 }
 
-func newSettler(b broker.Broker, log *slog.Logger, settled func([]settlement, []bool)) *settler {
+func newSettler(b broker.Broker, log *slog.Logger, settled func(s []settlement, refused []bool)) *settler {
 	s := &settler{broker: b, log: log, settled: settled, added: make(chan struct{}, 1)}
 	s.ctx, s.giveUp = context.WithCancel(context.Background())
 	s.done.Go(s.run)
@@ -53,7 +55,7 @@ func (s *settler) add(one settlement) {
 	}
 	s.mu.Unlock()
 	if closed {
-		s.settled([]settlement{one}, []bool{false})
+		s.settled([]settlement{one}, []bool{true})
 		return
 	}
 	s.notify()
@@ -128,33 +130,31 @@ func (s *settler) send(batch []settlement) (left []settlement) {
 }
 
 func (s *settler) sendOne(batch []settlement) (left []settlement) {
-	outcomes := make([]broker.Outcome, len(batch))
+	s.outcomes = s.outcomes[:0]
 	for i := range batch {
-		outcomes[i] = batch[i].outcome
+		s.outcomes = append(s.outcomes, batch[i].outcome)
 	}
-	errs := s.broker.Settle(s.ctx, outcomes)
-	answered, taken := batch, make([]bool, len(batch))
-	if errs != nil {
-		answered, taken, left = s.sort(batch, errs)
-	} else {
-		for i := range taken {
-			taken[i] = true
-		}
+	errs := s.broker.Settle(s.ctx, s.outcomes)
+	clear(s.outcomes)
+	if errs == nil {
+		s.settled(batch, nil)
+		return nil
 	}
-	s.settled(answered, taken)
+	answered, refused, left := s.sort(batch, errs)
+	s.settled(answered, refused)
 	return left
 }
 
 // sort tells what was answered or is hopeless from what has to be sent again.
-func (s *settler) sort(batch []settlement, errs []error) (answered []settlement, taken []bool, left []settlement) {
+func (s *settler) sort(batch []settlement, errs []error) (answered []settlement, refused []bool, left []settlement) {
 	for i, one := range batch {
 		if errs[i] != nil && !s.final(&one, errs[i]) {
 			left = append(left, one)
 			continue
 		}
-		answered, taken = append(answered, one), append(taken, errs[i] == nil)
+		answered, refused = append(answered, one), append(refused, errs[i] != nil)
 	}
-	return answered, taken, left
+	return answered, refused, left
 }
 
 // final reports whether an error ends a settlement. The task then runs again

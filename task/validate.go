@@ -49,6 +49,9 @@ func CheckName(field, name string) error {
 
 // CheckQueue returns a *FieldError unless name can name a queue.
 func CheckQueue(field, name string) error {
+	if name == DefaultQueue {
+		return nil
+	}
 	if name == "" {
 		return &FieldError{Field: field, Rule: "must not be empty"}
 	}
@@ -119,12 +122,25 @@ func checkText(field, text string, limit int) error {
 	switch {
 	case len(text) > limit:
 		return &FieldError{field, fmt.Sprintf("must be at most %d bytes", limit), fmt.Sprint(len(text))}
+	case plain(text):
+		return nil
 	case !utf8.ValidString(text):
 		return &FieldError{field, "must be valid UTF-8", quote(text)}
 	case strings.ContainsFunc(text, unicode.IsControl):
 		return &FieldError{field, "must not contain control characters", quote(text)}
 	}
 	return nil
+}
+
+// plain reports whether the text is of printable ASCII, as most are: that is
+// quickly seen.
+func plain(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 func quote(text string) string {

@@ -14,16 +14,19 @@ func (b *Broker) Enqueue(ctx context.Context, tasks []*task.Task) []error {
 		return all(len(tasks), err)
 	}
 	errs := failures{n: len(tasks)}
+	own := make([]*task.Task, len(tasks)) // copied before the lock is held
 	for i, t := range tasks {
-		errs.add(i, prepare("Task", t))
+		if errs.add(i, prepare("Task", t)); errs.at(i) == nil {
+			own[i] = t.Clone()
+		}
 	}
 	now, err := b.enter(ctx)
 	if err != nil {
 		return all(len(tasks), err)
 	}
 	defer b.exit(now, len(tasks))
-	for i, t := range tasks {
-		if errs.at(i) == nil {
+	for i, t := range own {
+		if t != nil {
 			errs.add(i, b.enqueue(t, now))
 		}
 	}
@@ -42,7 +45,7 @@ func prepare(field string, t *task.Task) error {
 	return t.Prepare()
 }
 
-// enqueue takes one prepared task.
+// enqueue takes one prepared task, which the broker owns.
 func (b *Broker) enqueue(t *task.Task, now time.Time) error {
 	if e := b.find(t, now.UnixNano()); e != nil {
 		if !e.is(t) {
@@ -50,14 +53,13 @@ func (b *Broker) enqueue(t *task.Task, now time.Time) error {
 		}
 		return nil
 	}
-	own := t.Clone()
 	var due int64
-	own.Status, due = waits(t, now)
-	id := b.storageID(own)
-	if err := b.save(own, id, due); err != nil {
+	t.Status, due = waits(t, now)
+	id := b.storageID(t)
+	if err := b.save(t, id, due); err != nil {
 		return err
 	}
-	b.insert(own, id, due)
+	b.insert(t, id, due)
 	return nil
 }
 

@@ -86,7 +86,7 @@ func (b *Broker) enqueueTick(t *task.Task, now time.Time) (bool, error) {
 	if b.find(t, now.UnixNano()) != nil {
 		return false, nil
 	}
-	if err := b.enqueue(t, now); err != nil {
+	if err := b.enqueue(t.Clone(), now); err != nil {
 		return false, err
 	}
 	t.Status, _ = waits(t, now)
