@@ -96,11 +96,14 @@ func severalQueues(s *trial) {
 // drawnAsContextEnds cancels a blocked call as a task arrives. Either the call
 // returns the lease, or the task is there for the next.
 func drawnAsContextEnds(s *trial) {
-	for range 20 {
+	for i := range 20 {
 		ctx, cancel := context.WithCancel(s.ctx)
 		done := s.start(ctx, s.request(s.worker(), 1))
-		s.running.Go(cancel)
+		if i%2 == 0 { // beside the task, and right behind it
+			s.running.Go(cancel)
+		}
 		s.enqueue(newTask("drawn"))
+		cancel()
 		got := s.await(done, s.prompt)
 		if len(got.leases) == 0 {
 			got.leases = []broker.Lease{s.lease()}

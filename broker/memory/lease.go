@@ -2,7 +2,6 @@ package memory
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/nex-gen-tech/jobsy/broker"
@@ -12,7 +11,7 @@ import (
 // Lease implements broker.Broker. A task that the storage fails to save as
 // running is not leased, and stays where it was.
 func (b *Broker) Lease(ctx context.Context, req broker.LeaseRequest) ([]broker.Lease, error) {
-	if err := checkRequest(&req); err != nil {
+	if err := req.Check(); err != nil {
 		return nil, err
 	}
 	leases, w, err := b.leaseOrWait(ctx, &req, nil)
@@ -21,24 +20,6 @@ func (b *Broker) Lease(ctx context.Context, req broker.LeaseRequest) ([]broker.L
 		leases, w, err = b.leaseOrWait(ctx, &req, w)
 	}
 	return leases, err
-}
-
-func checkRequest(req *broker.LeaseRequest) error {
-	if req.Max < 1 || req.Max > broker.MaxBatch {
-		return &task.FieldError{Field: "LeaseRequest.Max", Rule: fmt.Sprintf("must be 1 to %d", broker.MaxBatch), Value: fmt.Sprint(req.Max)}
-	}
-	if req.Duration < time.Millisecond {
-		return &task.FieldError{Field: "LeaseRequest.Duration", Rule: "must be at least 1ms", Value: req.Duration.String()}
-	}
-	if len(req.Queues) == 0 {
-		return &task.FieldError{Field: "LeaseRequest.Queues", Rule: "must name a queue"}
-	}
-	for _, queue := range req.Queues {
-		if err := task.CheckQueue("LeaseRequest.Queues", queue); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // leaseOrWait leases what there is. If there is nothing, it returns the waiter

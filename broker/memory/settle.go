@@ -2,7 +2,6 @@ package memory
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/nex-gen-tech/jobsy/broker"
@@ -25,8 +24,8 @@ func (b *Broker) Settle(_ context.Context, outcomes []broker.Outcome) []error {
 }
 
 func (b *Broker) settle(o *broker.Outcome, now time.Time) error {
-	if !o.Status.Ended() && !delayed(o.Status) && o.Status != task.StatusPending {
-		return &task.FieldError{Field: "Outcome.Status", Rule: "must be what a lease can end with", Value: fmt.Sprintf("%q", o.Status)}
+	if err := o.Check(); err != nil {
+		return err
 	}
 	e := b.held(&o.Lease)
 	if e == nil {

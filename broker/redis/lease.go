@@ -17,7 +17,7 @@ func (b *Broker) Lease(ctx context.Context, req broker.LeaseRequest) ([]broker.L
 	if err := b.ready(ctx); err != nil {
 		return nil, err
 	}
-	if err := checkRequest(req); err != nil {
+	if err := req.Check(); err != nil {
 		return nil, err
 	}
 	s := b.stations.enter(b, req)
@@ -33,24 +33,6 @@ func (b *Broker) Lease(ctx context.Context, req broker.LeaseRequest) ([]broker.L
 			return nil, err
 		}
 	}
-}
-
-func checkRequest(req broker.LeaseRequest) error {
-	if req.Max < 1 || req.Max > broker.MaxBatch {
-		return &task.FieldError{Field: "LeaseRequest.Max", Rule: fmt.Sprintf("must be 1 to %d", broker.MaxBatch), Value: fmt.Sprint(req.Max)}
-	}
-	if req.Duration < time.Millisecond {
-		return &task.FieldError{Field: "LeaseRequest.Duration", Rule: "must be at least 1ms", Value: req.Duration.String()}
-	}
-	if len(req.Queues) == 0 {
-		return &task.FieldError{Field: "LeaseRequest.Queues", Rule: "must name a queue"}
-	}
-	for _, queue := range req.Queues {
-		if err := task.CheckQueue("LeaseRequest.Queues", queue); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // leaseFrom makes one call for one queue. A call that failed is repeated by the

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/nex-gen-tech/jobsy/broker"
@@ -17,7 +16,7 @@ func (b *Broker) Settle(ctx context.Context, outcomes []broker.Outcome) []error 
 	errs := make([]error, len(outcomes))
 	items, at := make([]item, 0, len(outcomes)), make([]int, 0, len(outcomes))
 	for i := range outcomes {
-		if errs[i] = checkOutcome(&outcomes[i]); errs[i] == nil {
+		if errs[i] = outcomes[i].Check(); errs[i] == nil {
 			items, at = append(items, newOutcomeItem(&outcomes[i], member(&outcomes[i].Lease))), append(at, i)
 		}
 	}
@@ -25,18 +24,6 @@ func (b *Broker) Settle(ctx context.Context, outcomes []broker.Outcome) []error 
 		errs[at[i]] = err
 	}
 	return orNil(errs)
-}
-
-func checkOutcome(o *broker.Outcome) error {
-	switch o.Status {
-	case task.StatusCompleted, task.StatusFailed, task.StatusCancelled,
-		task.StatusRetrying, task.StatusScheduled, task.StatusPending:
-		return task.CheckQueue("Outcome.Lease.Queue", o.Lease.Queue)
-	}
-	return &task.FieldError{
-		Field: "Outcome.Status", Value: strconv.Quote(string(o.Status)),
-		Rule: "must be completed, failed, cancelled, retrying, scheduled or pending",
-	}
 }
 
 func newOutcomeItem(o *broker.Outcome, member string) item {
