@@ -124,6 +124,8 @@ func (a *attempt) judge(err error) broker.Outcome {
 		return a.outcome(task.StatusPending)
 	case errors.As(err, &snooze):
 		return a.snoozed(snooze.delay)
+	case !a.isFailure(err):
+		return a.excused(err)
 	case errors.As(err, &skip), errors.Is(err, task.ErrDeadline), a.task.Attempt > max(a.task.MaxRetry, 0):
 		return *a.failed(err.Error())
 	}
@@ -154,7 +156,7 @@ func (a *attempt) failed(reason string) *broker.Outcome {
 }
 
 func (a *attempt) retried(err error) broker.Outcome {
-	delay := a.backoff()
+	delay := a.delay(err)
 	if at := a.brokerTime().Add(delay); !a.task.Deadline.IsZero() && !at.Before(a.task.Deadline) {
 		return *a.failed(fmt.Sprintf("%v before its next attempt: %v", task.ErrDeadline, err))
 	}
@@ -166,15 +168,40 @@ func (a *attempt) retried(err error) broker.Outcome {
 	return o
 }
 
-// backoff calls the user's function, which must not take the server down.
-func (a *attempt) backoff() (delay time.Duration) {
-	defer func() {
-		if value := recover(); value != nil {
-			delay = task.DefaultBackoff()(a.task.Attempt)
-			a.pool.server.log.Error("backoff function panicked; the default is used", "panic", value)
-		}
-	}()
-	return a.pool.server.opts.Backoff(a.task.Attempt)
+// excused has the task run again at no cost, with the error kept.
+func (a *attempt) excused(err error) broker.Outcome {
+	delay := a.delay(err)
+	a.task.LastError = cut(err.Error())
+	return a.snoozed(delay)
+}
+
+// isFailure asks the user's function about what the handler itself returned.
+func (a *attempt) isFailure(err error) (failure bool) {
+	var interrupted *interruptedError
+	ask := a.pool.server.opts.IsFailure
+	if ask == nil || errors.As(err, &interrupted) {
+		return true
+	}
+	defer a.survive("IsFailure", func() { failure = true })
+	return ask(err)
+}
+
+// delay is how long the next attempt waits.
+func (a *attempt) delay(err error) (delay time.Duration) {
+	var after *retryAfterError
+	if errors.As(err, &after) {
+		return after.delay
+	}
+	defer a.survive("Backoff", func() { delay = task.DefaultBackoff()(max(a.task.Attempt, 1)) })
+	return a.pool.server.backoff(a.task.Name)(a.task.Attempt)
+}
+
+// survive keeps a panic of a user's function from taking the server down.
+func (a *attempt) survive(function string, otherwise func()) {
+	if value := recover(); value != nil {
+		a.pool.server.log.Error("a function of the options panicked; its default is used", "function", function, "panic", value)
+		otherwise()
+	}
 }
 
 func (a *attempt) snoozed(delay time.Duration) broker.Outcome {
@@ -194,6 +221,18 @@ func cut(message string) string {
 		message = message[:maxError] + "…"
 	}
 	return strings.ToValidUTF8(message, "\uFFFD")
+}
+
+// tellFailed tells the user of a task that has ended as failed.
+func (a *attempt) tellFailed(status task.Status) {
+	tell := a.pool.server.opts.OnFailed
+	if tell == nil || status != task.StatusFailed {
+		return
+	}
+	defer a.survive("OnFailed", func() {})
+	t := a.task.Clone()
+	t.Status = status
+	tell(t, t.LastError)
 }
 
 // end frees the handler's slot and has the outcome settled.

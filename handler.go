@@ -22,7 +22,10 @@ type Middleware func(next Handler) Handler
 // Handle registers a handler that gets its arguments decoded. Arguments that
 // cannot be decoded fail the attempt: after a rolling deployment, the next
 // worker may understand them.
+//
+// The kind's Backoff, if it has one, goes before that of the server.
 func Handle[Args any](s *Server, k task.Kind[Args], fn func(ctx context.Context, args Args) error) {
+	s.setBackoff(k.Name, k.Backoff)
 	if fn == nil {
 		s.HandleFunc(k.Name, nil)
 		return
@@ -58,6 +61,25 @@ func SkipRetry(err error) error {
 		err = errors.New("handler gave up without an error")
 	}
 	return &skipRetryError{err}
+}
+
+// retryAfterError is a failed attempt with a delay of its own.
+type retryAfterError struct {
+	delay time.Duration
+	err   error
+}
+
+func (e *retryAfterError) Error() string { return e.err.Error() }
+func (e *retryAfterError) Unwrap() error { return e.err }
+
+// RetryAfter returns an error that fails the attempt like err, but has the next
+// one wait for d instead of what the backoff says: what a server's Retry-After
+// asks for. A negative d is zero.
+func RetryAfter(d time.Duration, err error) error {
+	if err == nil {
+		err = errors.New("handler asked for another attempt")
+	}
+	return &retryAfterError{max(d, 0), err}
 }
 
 // maxStack bounds the stack that is kept with a task.

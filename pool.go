@@ -43,6 +43,7 @@ func (p *pool) settled(settlements []settlement, refused []bool) {
 		one := &settlements[i]
 		if one.outcome.Status.Ended() && (refused == nil || !refused[i]) {
 			p.server.ended(one.attempt.task)
+			one.attempt.tellFailed(one.outcome.Status)
 		}
 	}
 	p.slots.give(0, len(settlements))

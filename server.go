@@ -54,6 +54,14 @@ type ServerOptions struct {
 	// Backoff says how long a task waits after a failed attempt. Default:
 	// task.DefaultBackoff, one second doubling up to six hours, with jitter.
 	Backoff task.Backoff
+	// IsFailure tells whether an error that a handler returned is a failure. One
+	// that is not, such as "the other side is being deployed", consumes no
+	// retry; the task still waits as long as the backoff says. Default: every
+	// error is one.
+	IsFailure func(error) bool
+	// OnFailed is called after a task has ended as failed, with why. It must be
+	// safe for concurrent use, and should be quick: settling waits for it.
+	OnFailed func(t *task.Task, reason string)
 	// FailedRetention is how long a failed or cancelled task stays readable,
 	// unless its own Retention is longer. Default: DefaultFailedRetention, 7
 	// days; -1: only its own Retention.
@@ -75,6 +83,7 @@ type Server struct {
 
 	mu       sync.RWMutex
 	handlers map[string]Handler // wrapped once Run has begun
+	backoffs map[string]task.Backoff
 	use      []Middleware
 	started  bool
 	errs     []error // what was registered wrongly; Run returns them
@@ -87,7 +96,7 @@ func NewServer(b broker.Broker, opts *ServerOptions) *Server {
 	if opts == nil {
 		opts = &ServerOptions{}
 	}
-	s := &Server{broker: b, opts: *opts, handlers: make(map[string]Handler), ended: func(*task.Task) {}}
+	s := &Server{broker: b, opts: *opts, handlers: make(map[string]Handler), backoffs: make(map[string]task.Backoff), ended: func(*task.Task) {}}
 	s.find = s.registered
 	s.errs = s.opts.check()
 	s.opts.fill()
@@ -179,6 +188,23 @@ func (s *Server) HandleFunc(name string, fn func(ctx context.Context, t *task.Ta
 	if s.started {
 		s.handlers[name] = s.wrap(fn)
 	}
+}
+
+func (s *Server) setBackoff(name string, backoff task.Backoff) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if backoff != nil {
+		s.backoffs[name] = backoff
+	}
+}
+
+func (s *Server) backoff(name string) task.Backoff {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if backoff := s.backoffs[name]; backoff != nil {
+		return backoff
+	}
+	return s.opts.Backoff
 }
 
 func (s *Server) checkHandler(name string, fn Handler) error {

@@ -21,6 +21,10 @@ type Kind[Args any] struct {
 	MaxRetry  int
 	Timeout   time.Duration
 	Retention time.Duration
+	// Backoff says how long a task of this kind waits after a failed attempt.
+	// It does not travel: the server that runs the task asks its own. Default:
+	// that of the server.
+	Backoff Backoff
 }
 
 // New returns a task of this kind. Arguments that cannot be encoded surface

@@ -1,0 +1,54 @@
+package jobsy_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+func TestRecoverShowsPanicsToOuterMiddleware(t *testing.T) {
+	t.Parallel()
+	handler := jobsy.Recover()(func(context.Context, *task.Task) error { panic("oh no") })
+	err := handler(t.Context(), task.New("work", nil))
+	if err == nil || !strings.Contains(err.Error(), "panic: oh no") || !strings.Contains(err.Error(), "middleware_test.go") {
+		t.Errorf("error %v, want the panic and its stack", err)
+	}
+}
+
+func TestLogTellsOfEachAttempt(t *testing.T) {
+	t.Parallel()
+	var book bytes.Buffer
+	logged := jobsy.Log(slog.New(slog.NewTextHandler(&book, nil)))
+	failure := errors.New("no disk")
+	for _, result := range []error{nil, failure} {
+		handler := logged(func(context.Context, *task.Task) error { return result })
+		if err := handler(t.Context(), task.New("work", nil)); err != result {
+			t.Errorf("the handler returned %v, the middleware %v", result, err)
+		}
+	}
+	lines := strings.Split(strings.TrimSpace(book.String()), "\n")
+	if len(lines) != 2 || !strings.Contains(lines[0], "level=INFO") || !strings.Contains(lines[1], "level=WARN") ||
+		!strings.Contains(lines[0], "name=work") || !strings.Contains(lines[1], `error="no disk"`) {
+		t.Errorf("log:\n%s", book.String())
+	}
+}
+
+func TestTimeoutBoundsEveryAttempt(t *testing.T) {
+	inBubble(t, nil, func(s *jobsy.Server) {
+		s.Use(jobsy.Timeout(time.Second))
+		s.HandleFunc("slow", func(ctx context.Context, _ *task.Task) error { <-ctx.Done(); return context.Cause(ctx) })
+	}, func(r *rig) {
+		work := r.enqueue(task.New("slow", nil))
+		pass(time.Second)
+		if found := r.want(work, task.StatusRetrying, 1); found.LastError != task.ErrTimeout.Error() {
+			r.t.Errorf("last error %q", found.LastError)
+		}
+	})
+}
