@@ -17,11 +17,13 @@ const maxError = 16 << 10
 
 // attempt is one run of one task, from its lease to its settlement.
 type attempt struct {
-	pool  *pool
-	lease broker.Lease
-	task  *task.Task // as it will be stored; the handler gets a copy
-	began time.Time
-	ctx   attemptContext
+	pool   *pool
+	lease  broker.Lease
+	task   *task.Task // as it will be stored; the handler gets a copy
+	leased time.Time
+	began  time.Time
+	took   time.Duration
+	ctx    attemptContext
 
 	// The keeper's.
 	expires    time.Time
@@ -32,15 +34,17 @@ type attempt struct {
 }
 
 func newAttempt(p *pool, lease broker.Lease) *attempt {
-	a := &attempt{pool: p, lease: lease, task: lease.Task, began: time.Now(), expires: lease.Expires}
+	a := &attempt{pool: p, lease: lease, task: lease.Task, leased: time.Now(), expires: lease.Expires}
 	a.ctx.parent = p.work
-	a.ctx.limit, a.ctx.why = a.timeLimit()
 	return a
 }
 
 // run calls the handler and settles what it returns. Panics and runtime.Goexit
 // end in the deferred call too.
 func (a *attempt) run() {
+	a.began = time.Now()
+	a.task.StartedAt = a.task.StartedAt.Add(a.began.Sub(a.leased))
+	a.ctx.limit, a.ctx.why = a.timeLimit()
 	handler, refusal := a.admit()
 	if refusal != nil {
 		a.end(*refusal)
@@ -86,6 +90,10 @@ func (a *attempt) timeLimit() (at time.Time, cause error) {
 // run.
 func (a *attempt) admit() (Handler, *broker.Outcome) {
 	t, opts := a.task, &a.pool.server.opts
+	if a.ctx.ended() { // the lease was lost while the task waited for a slot
+		released := a.outcome(task.StatusPending)
+		return nil, &released
+	}
 	if !t.Deadline.IsZero() && !t.StartedAt.Before(t.Deadline) {
 		return nil, a.failed(task.ErrDeadline.Error())
 	}
@@ -235,13 +243,16 @@ func (a *attempt) tellFailed(status task.Status) {
 	tell(t, t.LastError)
 }
 
-// end frees the handler's slot and has the outcome settled.
+// end has the outcome settled.
 func (a *attempt) end(o broker.Outcome) {
+	a.took = time.Since(a.began)
 	a.returned.Store(true)
 	a.ctx.end(nil)
-	a.pool.slots.give(1, 0)
 	a.pool.settler.add(settlement{a, o})
 }
 
-// release hands the task back before its handler was called.
-func (a *attempt) release() { a.end(a.outcome(task.StatusPending)) }
+// release hands back a task whose handler was not called.
+func (a *attempt) release() {
+	a.returned.Store(true)
+	a.pool.settler.add(settlement{a, a.outcome(task.StatusPending)})
+}

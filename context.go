@@ -76,6 +76,13 @@ func (c *attemptContext) end(cause error) bool {
 	return first
 }
 
+// ended reports whether the context was cancelled by end.
+func (c *attemptContext) ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cause != nil
+}
+
 type taskKey struct{}
 
 // FromContext returns the task that a handler is running: its own copy, the

@@ -21,7 +21,7 @@ const (
 func (p *pool) fetch(ctx context.Context) {
 	var outage outage
 	for {
-		n, err := p.slots.take(ctx, broker.MaxBatch)
+		n, err := p.backlog.want(ctx)
 		if err != nil {
 			return
 		}
@@ -31,8 +31,11 @@ func (p *pool) fetch(ctx context.Context) {
 			Max:      n,
 			Duration: p.server.opts.LeaseDuration,
 		})
-		p.slots.give(n-len(leases), n-len(leases))
-		p.begin(ctx, leases)
+		if ctx.Err() == nil {
+			p.accept(leases)
+		} else {
+			p.refuse(leases)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -47,17 +50,23 @@ func (p *pool) fetch(ctx context.Context) {
 	}
 }
 
-// begin starts the attempts, or hands back what came too late.
-func (p *pool) begin(ctx context.Context, leases []broker.Lease) {
+// accept has the leased tasks run as slots are free.
+func (p *pool) accept(leases []broker.Lease) {
+	attempts := make([]*attempt, len(leases))
 	for i := range leases {
-		a := newAttempt(p, leases[i])
-		p.running.Add(1)
-		p.keeper.add(a)
-		if ctx.Err() != nil {
-			a.release()
-			continue
-		}
-		p.dispatch(a)
+		attempts[i] = newAttempt(p, leases[i])
+	}
+	p.running.Add(len(attempts))
+	p.keeper.add(attempts)
+	p.backlog.add(attempts)
+}
+
+// refuse hands back what was leased as the server was told to stop.
+func (p *pool) refuse(leases []broker.Lease) {
+	p.running.Add(len(leases))
+	p.backlog.settled(-len(leases))
+	for i := range leases {
+		newAttempt(p, leases[i]).release()
 	}
 }
 

@@ -41,12 +41,14 @@ func (k *keeper) close() {
 	k.running.Wait()
 }
 
-func (k *keeper) add(a *attempt) {
+func (k *keeper) add(attempts []*attempt) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	a.kept, a.prev, a.next = true, k.ring.prev, &k.ring
-	a.prev.next, a.next.prev = a, a
-	k.size++
+	for _, a := range attempts {
+		a.kept, a.prev, a.next = true, k.ring.prev, &k.ring
+		a.prev.next, a.next.prev = a, a
+		k.size++
+	}
 }
 
 func (k *keeper) remove(settlements []settlement) {

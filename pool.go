@@ -17,19 +17,19 @@ const grace = time.Second
 // belong to them.
 type pool struct {
 	server  *Server
-	slots   *slots
+	backlog *backlog
 	keeper  *keeper
 	settler *settler
 	work    context.Context // of every handler
 	stop    context.CancelCauseFunc
 	running sync.WaitGroup // attempts, until they are settled
 	workers sync.WaitGroup // goroutines that run attempts
-	ready   chan *attempt  // to a goroutine that waits for one
 	unknown unknownNames
 }
 
 func newPool(s *Server) *pool {
-	p := &pool{server: s, slots: newSlots(s.opts.Concurrency), ready: make(chan *attempt)}
+	p := &pool{server: s}
+	p.backlog = newBacklog(s.opts.Concurrency, p.begin)
 	p.work, p.stop = context.WithCancelCause(context.Background())
 	p.keeper = newKeeper(s.broker, s.opts.LeaseDuration, s.log)
 	p.settler = newSettler(s.broker, s.log, p.settled)
@@ -46,31 +46,38 @@ func (p *pool) settled(settlements []settlement, refused []bool) {
 			one.attempt.tellFailed(one.outcome.Status)
 		}
 	}
-	p.slots.give(0, len(settlements))
+	p.backlog.settled(len(settlements))
 	p.running.Add(-len(settlements))
 }
 
-// dispatch runs the attempt in a goroutine that waits for one, or in a new one.
-// Used goroutines save growing a stack for each task.
-func (p *pool) dispatch(a *attempt) {
-	select {
-	case p.ready <- a:
-	default:
+// begin runs each attempt in a goroutine.
+func (p *pool) begin(attempts []*attempt) {
+	for _, a := range attempts {
 		p.workers.Go(func() { p.serve(a) })
 	}
 }
 
+// serve runs attempts in one goroutine, as long as there are any: a used stack
+// need not grow again.
 func (p *pool) serve(a *attempt) {
-	for ok := true; ok; a, ok = <-p.ready {
+	finished := false
+	defer func() {
+		if !finished { // a handler called runtime.Goexit, which ends this goroutine
+			p.workers.Go(func() { p.serve(p.backlog.next(0)) })
+		}
+	}()
+	for a != nil {
 		a.run()
+		a = p.backlog.next(a.took)
 	}
+	finished = true
 }
 
 // drain ends the pool: see Server.Run.
 func (p *pool) drain(timeout time.Duration) error {
 	defer p.keeper.close()
 	defer p.settler.close()
-	close(p.ready)
+	releaseAll(p.backlog.empty())
 	done := make(chan struct{})
 	go func() { // ends with the last attempt
 		p.running.Wait()
