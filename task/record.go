@@ -65,7 +65,9 @@ func (t *Task) MarshalBinary() ([]byte, error) {
 // AppendBinary appends the task's record to b. The error is always nil.
 func (t *Task) AppendBinary(b []byte) ([]byte, error) {
 	b = appendVarint(b, fieldVersion, recordVersion)
-	b = appendBytes(b, fieldID, t.ID[:])
+	if t.ID != uuid.Nil {
+		b = appendBytes(b, fieldID, t.ID[:])
+	}
 	b = appendBytes(b, fieldName, t.Name)
 	b = appendBytes(b, fieldPayload, t.Payload)
 	b = appendHeaders(b, t.Headers)
@@ -152,20 +154,38 @@ func appendHeaders(b []byte, headers map[string]string) []byte {
 // out get their default. The error is ErrRecord, and the task is then
 // unchanged. The record is not kept.
 func (t *Task) UnmarshalBinary(record []byte) error {
-	var d Task
-	r := reader{rest: append([]byte(nil), record...)}
-	for len(r.rest) > 0 && r.err == nil {
-		d.readField(&r)
+	d, err := decode(append([]byte(nil), record...), uuid.Nil)
+	if err != nil {
+		return err
 	}
-	if r.err != nil {
-		return fmt.Errorf("%w: %w", ErrRecord, r.err)
-	}
-	if d.ID == uuid.Nil || d.Name == "" {
-		return fmt.Errorf("%w: id and name must be there", ErrRecord)
-	}
-	d.fillDefaults()
-	*t = d
+	*t = *d
 	return nil
+}
+
+// Decode returns the task of a record that is kept under an id. Such a record
+// may leave the id out, but must not have another. The error is ErrRecord.
+func Decode(record string, id uuid.UUID) (*Task, error) { return decode([]byte(record), id) }
+
+// decode keeps the record.
+func decode(record []byte, id uuid.UUID) (*Task, error) {
+	t := new(Task)
+	r := reader{rest: record}
+	for len(r.rest) > 0 && r.err == nil {
+		t.readField(&r)
+	}
+	if t.ID == uuid.Nil {
+		t.ID = id
+	}
+	switch {
+	case r.err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrRecord, r.err)
+	case t.ID == uuid.Nil || t.Name == "":
+		return nil, fmt.Errorf("%w: id and name must be there", ErrRecord)
+	case id != uuid.Nil && t.ID != id:
+		return nil, fmt.Errorf("%w: it is that of task %s", ErrRecord, t.ID)
+	}
+	t.fillDefaults()
+	return t, nil
 }
 
 func (t *Task) readField(r *reader) {

@@ -285,3 +285,25 @@ func TestRecordDamaged(t *testing.T) {
 		try(damaged)
 	}
 }
+
+func TestDecodeTakesTheIDFromWhereTheRecordIsKept(t *testing.T) {
+	t.Parallel()
+	whole := task.New("work", []byte("payload"))
+	bare := whole.Clone()
+	bare.ID = uuid.Nil
+	record, _ := bare.MarshalBinary()
+	got, err := task.Decode(string(record), whole.ID)
+	if err != nil || got.ID != whole.ID || string(got.Payload) != "payload" {
+		t.Errorf("decoded %+v, %v", got, err)
+	}
+	if _, err := task.Decode(string(record), uuid.Nil); !errors.Is(err, task.ErrRecord) {
+		t.Errorf("a record without an id anywhere: %v, want ErrRecord", err)
+	}
+	record, _ = whole.MarshalBinary()
+	if _, err := task.Decode(string(record), uuid.New()); !errors.Is(err, task.ErrRecord) {
+		t.Errorf("a record under another id: %v, want ErrRecord", err)
+	}
+	if got, err := task.Decode(string(record), whole.ID); err != nil || got.ID != whole.ID {
+		t.Errorf("a record under its id: %+v, %v", got, err)
+	}
+}

@@ -117,9 +117,9 @@ func drawnAsContextEnds(s *trial) {
 }
 
 func blocksUntilDeadline(s *trial) {
+	began := time.Now()
 	ctx, cancel := context.WithTimeout(s.ctx, short)
 	defer cancel()
-	began := time.Now()
 	got := s.await(s.start(ctx, s.request(s.worker(), 1)), s.prompt)
 	if took := got.at.Sub(began); took < short {
 		s.Errorf("Lease returned after %v, before its context had ended", took)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -47,11 +49,12 @@ func statusOf(t *task.Task) task.Status {
 }
 
 func newTaskItem(t *task.Task) item {
-	record, _ := t.MarshalBinary() // its error is always nil
+	id := encodeID(t.ID)
+	record := recordUnder(id, *t)
 	return item{
 		queue: t.Queue,
 		id:    t.ID,
-		args:  []any{encodeID(t.ID), int(t.Priority), millis(t.RunAt), record},
+		args:  []any{id, int(t.Priority), millis(t.RunAt), record},
 		size:  len(record),
 	}
 }
@@ -62,4 +65,14 @@ func millis(at time.Time) int64 {
 		return 0
 	}
 	return at.Add(time.Millisecond - 1).UnixMilli()
+}
+
+// recordUnder returns the record that is kept in the field of that name. What the
+// field says it does not repeat: that is an eighth of a small task.
+func recordUnder(field string, t task.Task) []byte {
+	if encodeID(t.ID) == field {
+		t.ID = uuid.Nil
+	}
+	record, _ := t.MarshalBinary() // its error is always nil
+	return record
 }

@@ -91,7 +91,7 @@ func (b *Broker) Task(ctx context.Context, queue string, id uuid.UUID) (*task.Ta
 		task.StatusCompleted, task.StatusFailed, task.StatusCancelled,
 	}[position]
 	at, _ := strconv.ParseFloat(score, 64)
-	t, err := standing(record, status, at)
+	t, err := standing(record, id, status, at)
 	if err == nil && overdue(status, at) {
 		return nil, task.ErrNotFound
 	}
@@ -105,9 +105,9 @@ func overdue(status task.Status, score float64) bool {
 }
 
 // standing decodes a record and says where its task stands.
-func standing(record string, status task.Status, score float64) (*task.Task, error) {
-	t := new(task.Task)
-	if err := t.UnmarshalBinary([]byte(record)); err != nil {
+func standing(record string, id uuid.UUID, status task.Status, score float64) (*task.Task, error) {
+	t, err := task.Decode(record, id)
+	if err != nil {
 		return nil, err
 	}
 	t.Status = status
@@ -174,7 +174,8 @@ func (b *Broker) records(ctx context.Context, queue string, status task.Status, 
 		if !ok || overdue(status, found[i].Score) {
 			continue
 		}
-		if t, err := standing(text, status, found[i].Score); err == nil {
+		id, _ := decodeID(ids[i]) // that of a malformed member is in its record
+		if t, err := standing(text, id, status, found[i].Score); err == nil {
 			tasks = append(tasks, t)
 		}
 	}

@@ -120,12 +120,12 @@ func (g *grant) lease(i int, queue, worker string) (broker.Lease, error) {
 	if g.records[i] == "" {
 		return lease, fmt.Errorf("%w: it is missing", task.ErrRecord)
 	}
-	t := new(task.Task)
-	if err := t.UnmarshalBinary([]byte(g.records[i])); err != nil {
+	t, err := task.Decode(g.records[i], lease.ID)
+	if err != nil {
 		return lease, err
 	}
-	if t.ID != lease.ID || t.Queue != queue {
-		return lease, fmt.Errorf("%w: it is that of task %s in queue %q", task.ErrRecord, t.ID, t.Queue)
+	if t.Queue != queue {
+		return lease, fmt.Errorf("%w: it is that of a task in queue %q", task.ErrRecord, t.Queue)
 	}
 	t.Status, t.Worker, t.StartedAt = task.StatusRunning, worker, g.now
 	t.Deliveries, t.Token = lease.Deliveries, lease.Token

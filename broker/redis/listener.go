@@ -10,7 +10,7 @@ import (
 )
 
 // listener blocks on the wake markers of some queues, on a connection of its
-// own.
+// own: out of a shared pool, enough listeners would leave none for calls.
 type listener struct {
 	station *station
 	name    string
@@ -44,21 +44,23 @@ func (l *listener) listen() {
 	}
 }
 
-// connect takes a connection out of the pool, and asks for its id, so that it
-// can be unblocked from another.
-func (l *listener) connect(ctx context.Context) (*goredis.Conn, error) {
-	client, err := l.node(ctx)
+// connect opens the connection, and asks for its id, so that it can be unblocked
+// from another.
+func (l *listener) connect(ctx context.Context) (*goredis.Client, error) {
+	node, err := l.node(ctx)
 	if err != nil {
 		return nil, err
 	}
-	conn := client.Conn()
+	opts := *node.Options()
+	opts.PoolSize, opts.PipelinePoolSize, opts.MinIdleConns = 1, -1, 0
+	conn := goredis.NewClient(&opts)
 	id, err := conn.ClientID(ctx).Result()
 	if err != nil && unavailable(err) {
 		conn.Close()
 		return nil, err
 	}
 	l.mu.Lock()
-	l.client, l.clientID = client, id // 0 where CLIENT ID is not permitted
+	l.client, l.clientID = node, id // 0 where CLIENT ID is not permitted
 	l.mu.Unlock()
 	return conn, nil
 }
@@ -77,7 +79,7 @@ func (l *listener) node(ctx context.Context) (*goredis.Client, error) {
 
 // pop waits for a marker, at most for an idle poll, and returns its queue, or
 // "" if there was none.
-func (l *listener) pop(ctx context.Context, conn *goredis.Conn) (string, error) {
+func (l *listener) pop(ctx context.Context, conn *goredis.Client) (string, error) {
 	l.mu.Lock()
 	ended := l.ended
 	l.mu.Unlock()
@@ -97,7 +99,7 @@ func (l *listener) pop(ctx context.Context, conn *goredis.Conn) (string, error) 
 
 // putBack gives a marker to whoever else blocks on it.
 func (b *Broker) putBack(queue string) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
 	if err := b.client.ZAdd(ctx, b.keys(queue).wake(), goredis.Z{Member: "wake"}).Err(); err != nil {
 		b.log.Debug("cannot put a wake marker back", "queue", queue, "error", err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -249,5 +250,49 @@ func TestAWorkerThatIsGoneTakesNoWakeUp(t *testing.T) {
 	<-picked
 	if took := time.Since(begin); took > 2*time.Second {
 		t.Errorf("P11: the other worker got the task after %s", took)
+	}
+}
+
+// More workers than the pool has connections block without starving the calls.
+func TestManyWorkersShareOneBroker(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	b, err := redis.Open(server.URL()+"?pool_size=4", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	const workers = 50
+	leased := make(chan error, workers)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for i := range workers {
+		go func() {
+			request := broker.LeaseRequest{Worker: strconv.Itoa(i), Queues: []string{"default"}, Max: 1, Duration: time.Minute}
+			_, err := b.Lease(ctx, request)
+			leased <- err
+		}()
+	}
+	client := lookInside(t, server.Addr())
+	for blocked := ""; blocked != strconv.Itoa(workers); { // until the server says that all block
+		info, err := client.InfoMap(ctx, "clients").Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocked = info["Clients"]["blocked_clients"]
+	}
+	tasks := make([]*task.Task, workers)
+	for i := range tasks {
+		tasks[i] = task.New("work", nil)
+	}
+	begin := time.Now()
+	enqueue(t, b, tasks...)
+	for range workers {
+		if err := <-leased; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if took := time.Since(begin); took > 3*time.Second {
+		t.Errorf("P11: the workers got their tasks after %s", took)
 	}
 }

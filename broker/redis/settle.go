@@ -34,7 +34,7 @@ func newOutcomeItem(o *broker.Outcome, member string) item {
 		if o.Status.Ended() {
 			stored.Status = o.Status
 		}
-		record, _ = stored.MarshalBinary() // its error is always nil
+		record = recordUnder(member[:min(len(member), idLength)], stored)
 	}
 	wait, priority := o.Delay, o.Lease.Priority
 	if o.Status.Ended() {
