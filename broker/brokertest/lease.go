@@ -96,14 +96,18 @@ func severalQueues(s *trial) {
 // drawnAsContextEnds cancels a blocked call as a task arrives. Either the call
 // returns the lease, or the task is there for the next.
 func drawnAsContextEnds(s *trial) {
-	for i := range 20 {
-		ctx, cancel := context.WithCancel(s.ctx)
+	for i := range 21 {
+		// It ends beside the task, right behind it, and soon after.
+		ctx, cancel := context.WithTimeout(s.ctx, 20*time.Millisecond)
 		done := s.start(ctx, s.request(s.worker(), 1))
-		if i%2 == 0 { // beside the task, and right behind it
+		if i%3 == 0 {
 			s.running.Go(cancel)
 		}
 		s.enqueue(newTask("drawn"))
-		cancel()
+		if i%3 == 1 {
+			cancel()
+		}
+		defer cancel()
 		got := s.await(done, s.prompt)
 		if len(got.leases) == 0 {
 			got.leases = []broker.Lease{s.lease()}

@@ -57,7 +57,7 @@ func (m *model) deliver(ctx context.Context, leases []broker.Lease, err error) (
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case <-time.After(5 * time.Millisecond):
+	case <-time.After(200 * time.Millisecond):
 		return leases, err
 	}
 }
