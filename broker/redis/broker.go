@@ -74,8 +74,9 @@ var (
 // Close leaves it open. The client needs its default retries, or P6 (a lost
 // reply changes nothing) ends at the first lost reply; with
 // ContextTimeoutEnabled, calls end with their context even while the server
-// hangs. Each server keeps one connection blocked, on a Cluster one a queue.
-// New sends nothing; invalid options surface in the first call.
+// hangs. Each server blocks on one connection of its own, on a Cluster one a
+// queue, which is opened with the client's options beside its pool and without
+// its hooks. New sends nothing; invalid options surface in the first call.
 func New(client goredis.UniversalClient, opts *Options) *Broker {
 	if opts == nil {
 		opts = &Options{}
