@@ -39,6 +39,14 @@ type Broker interface {
 	// repeats a call of its own by itself, after a lost reply, must neither
 	// double a task nor refuse it. Enqueue returns once ctx ends, with its
 	// error.
+	//
+	// A task with Unique or Gather meets the lock of its LockKey, as package
+	// task describes the modes. A refusal is a *task.DuplicateError with Unique
+	// set and the ID of the lock's holder. A task that took the place of a
+	// waiting one, or became a member of it, is taken, and the waiting one's ID
+	// is written into the caller's task. An ID in use is judged before the
+	// lock, and leaves the lock as it was. Locks are judged and taken in the
+	// step that writes the task.
 	Enqueue(ctx context.Context, tasks []*task.Task) []error
 
 	// Lease hands out up to Max tasks of the named queues to one worker,
@@ -59,19 +67,27 @@ type Broker interface {
 	// A record that cannot be decoded, or an id without a record, is never
 	// returned: it is set aside as failed, with the reason in LastError.
 	//
+	// A paused queue hands out nothing. A lease whose Cancelled is set is of a
+	// task that was to be cancelled while a former worker held it.
+	//
 	// Calls with the same Worker are made one after the other.
 	Lease(ctx context.Context, req LeaseRequest) ([]Lease, error)
 
 	// Extend makes the leases last for another duration from now. A lease
 	// that another worker has taken over, or that was settled, is
 	// task.ErrLeaseLost; one that has run out but that nobody has taken is
-	// still held, and extended.
+	// still held, and extended. One whose task is to be cancelled is
+	// task.ErrCancelled, and still held and extended. Where a lease that is held
+	// has Progress, that is what Inspector.Task shows from now on.
 	Extend(ctx context.Context, leases []Lease, by time.Duration) []error
 
 	// Settle ends the leases, each with what its task becomes. A lease that
 	// is no longer held is task.ErrLeaseLost and changes nothing, except for
 	// the repeat of a settlement whose reply was lost, which is answered as
 	// the first one was. Settle checks and writes each outcome atomically.
+	//
+	// A task that is to be cancelled becomes cancelled, and is kept as long as
+	// the cancellation said, whatever the outcome, unless that is completed.
 	Settle(ctx context.Context, outcomes []Outcome) []error
 
 	// Close ends every blocked call with task.ErrClosed, waits for the
@@ -103,6 +119,10 @@ type Lease struct {
 	Deliveries int
 	Token      int64
 	Priority   task.Priority
+	// Cancelled tells that the task is to end as cancelled without a run.
+	Cancelled bool
+	// Progress is what Extend is to report of the task; nil: nothing.
+	Progress *task.Progress
 	// Expires is when the lease runs out by this process's clock, or a
 	// little earlier.
 	Expires time.Time
@@ -137,6 +157,8 @@ type Inspector interface {
 	// Counts returns how many tasks of the queue have each status. An
 	// unknown queue has none.
 	Counts(ctx context.Context, queue string) (map[task.Status]int, error)
+	// Queue returns what else there is to know of a queue.
+	Queue(ctx context.Context, queue string) (QueueInfo, error)
 	// Task returns one task, or task.ErrNotFound. Status and, for a waiting
 	// task, RunAt say where it stands now.
 	Task(ctx context.Context, queue string, id uuid.UUID) (*task.Task, error)
@@ -146,6 +168,86 @@ type Inspector interface {
 	// comes back with the last page. Tasks that move between two calls may
 	// be missed or seen twice.
 	Tasks(ctx context.Context, queue string, status task.Status, cursor string, limit int) (tasks []*task.Task, next string, err error)
+}
+
+// QueueInfo is what is known of a queue beside its tasks.
+type QueueInfo struct {
+	Paused bool
+	// Dropped counts, by their status, the ended tasks that were dropped before
+	// their time, because there were more than the broker's Bounds.
+	Dropped map[task.Status]int
+}
+
+// Bounds say how many ended tasks of each queue stay readable, and for how long
+// at most. Beyond a count those that would go first are dropped, counted and
+// logged.
+type Bounds struct {
+	Completed Bound // default: 100,000
+	Failed    Bound // default: 10,000
+	Cancelled Bound // default: 10,000
+}
+
+// Bound limits the ended tasks of one status in one queue.
+type Bound struct {
+	Count int           // zero: the default; -1: none is kept
+	Age   time.Duration // the longest that one is kept; zero: as long as its Retention says
+}
+
+// Operator is what a broker offers to those who step in. It is optional; both of
+// Jobsy's brokers implement it. Every method may be called concurrently.
+type Operator interface {
+	// Revise changes tasks of one queue, each by itself: the errors are as
+	// those of Broker, and one is task.ErrNotFound for an unknown ID,
+	// task.ErrRunning for a task that a worker holds and that the change does
+	// not cancel, and task.ErrEnded for one that is to be cancelled but has
+	// completed or failed. A change that alters nothing is no error. The
+	// caller splits what exceeds MaxBatch.
+	Revise(ctx context.Context, queue string, ids []uuid.UUID, change Change) []error
+	// Pause has the queue hand out nothing until it is resumed. Enqueuing and
+	// settling go on, and leases that are held are kept.
+	Pause(ctx context.Context, queue string) error
+	// Resume ends a pause.
+	Resume(ctx context.Context, queue string) error
+}
+
+// Change is what becomes of revised tasks. Exactly one of the fields Status and
+// Delete may be set; the others go with either or none.
+type Change struct {
+	// Status is what the tasks become. "": they stay what they are.
+	//
+	//	cancelled: waiting ones have ended; running ones are told, by
+	//	           Notifier.Cancellations and Extend, and end when settled;
+	//	pending:   they are due after Delay; ended ones begin anew, with Attempt
+	//	           0, and their History and LastError as they were.
+	//
+	// An ended task with a Unique that excludes others by UntilStarted or
+	// UntilEnded takes its lock again, or gets a *task.DuplicateError.
+	Status task.Status
+	// Delete removes them, whether they wait or have ended.
+	Delete bool
+	// Delay and Spacing say when they are due, with Status pending: the first
+	// after Delay, each further one Spacing later.
+	Delay, Spacing time.Duration
+	// Keep is how long they stay readable, with Status cancelled.
+	Keep time.Duration
+	// Priority is their new one. Zero: as it was. A pending task keeps its turn.
+	Priority task.Priority
+	// Payload is their new one. Nil: as it was.
+	Payload []byte
+}
+
+// Notifier is what a broker offers to those who wait for news. It is optional;
+// both of Jobsy's brokers implement it. Every method may be called concurrently.
+type Notifier interface {
+	// Wait returns a task once it has ended, as Inspector.Task would. It blocks
+	// and does not poll. A task that has ended and gone is task.ErrNotFound;
+	// one that somebody waits for when it ends stays readable for a minute at
+	// least.
+	Wait(ctx context.Context, queue string, id uuid.UUID) (*task.Task, error)
+	// Cancellations calls told for each running task of the queues that is to
+	// be cancelled from now on, until ctx ends, whose error it returns. It may
+	// miss some, when a connection was lost: Extend tells those.
+	Cancellations(ctx context.Context, queues []string, told func(queue string, id uuid.UUID)) error
 }
 
 // Timetable is what a broker offers to schedules: a memory of which ticks were

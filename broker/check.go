@@ -38,3 +38,49 @@ func (o *Outcome) Check() error {
 		Rule: "must be completed, failed, cancelled, retrying, scheduled or pending",
 	}
 }
+
+// Check returns a *task.FieldError unless tasks can be changed like this.
+func (c *Change) Check() error {
+	switch {
+	case c.Status != "" && c.Status != task.StatusCancelled && c.Status != task.StatusPending:
+		return &task.FieldError{Field: "Change.Status", Rule: "must be cancelled, pending or empty", Value: strconv.Quote(string(c.Status))}
+	case c.Status != "" && c.Delete:
+		return &task.FieldError{Field: "Change.Delete", Rule: "cannot be combined with Status"}
+	}
+	return task.CheckPriority("Change.Priority", c.Priority)
+}
+
+// Default counts of Bounds.
+const (
+	DefaultCompleted = 100_000
+	DefaultFailed    = 10_000
+	DefaultCancelled = 10_000
+)
+
+// Of returns the bound of a status, with its default filled in.
+func (b Bounds) Of(status task.Status) Bound {
+	bound, count := b.Completed, DefaultCompleted
+	switch status {
+	case task.StatusFailed:
+		bound, count = b.Failed, DefaultFailed
+	case task.StatusCancelled:
+		bound, count = b.Cancelled, DefaultCancelled
+	}
+	if bound.Count == 0 {
+		bound.Count = count
+	}
+	bound.Count = max(bound.Count, 0)
+	return bound
+}
+
+// Keep returns how long an ended task of the status is kept that asks for keep.
+func (b Bounds) Keep(status task.Status, keep time.Duration) time.Duration {
+	bound := b.Of(status)
+	if bound.Count == 0 {
+		return 0
+	}
+	if bound.Age > 0 {
+		keep = min(keep, bound.Age)
+	}
+	return keep
+}

@@ -24,11 +24,19 @@ var (
 	ErrStarted = errors.New("already started")
 )
 
-// Errors of looking up.
+// Errors of looking up and stepping in.
 var (
 	// ErrNotFound means that no such task is known: it never was, or its
 	// retention has passed.
 	ErrNotFound = errors.New("task not found")
+	// ErrRunning means that a worker holds the task, so that it cannot be
+	// changed. It can be cancelled.
+	ErrRunning = errors.New("task is running")
+	// ErrEnded means that the task has ended, so that it cannot be cancelled.
+	ErrEnded = errors.New("task has ended")
+	// ErrFailed means that the task one waited for has ended as failed. The
+	// error's text has the task's last error.
+	ErrFailed = errors.New("task failed")
 	// ErrRecord means that a stored record could not be decoded.
 	ErrRecord = errors.New("malformed record")
 )
@@ -70,10 +78,16 @@ func (e *FieldError) Is(target error) bool { return target == ErrInvalid }
 // DuplicateError carries the id of the task that stands. It is ErrDuplicate.
 type DuplicateError struct {
 	ID uuid.UUID
+	// Unique tells that the two tasks share the key of their Unique, not the
+	// ID.
+	Unique bool
 }
 
 // Error names the task that stands.
 func (e *DuplicateError) Error() string {
+	if e.Unique {
+		return fmt.Sprintf("Unique must not be held by another: task %s stands already", e.ID)
+	}
 	return fmt.Sprintf("ID must be unique in its queue: task %s stands already", e.ID)
 }
 

@@ -21,6 +21,8 @@ type Kind[Args any] struct {
 	MaxRetry  int
 	Timeout   time.Duration
 	Retention time.Duration
+	Unique    Unique
+	Gather    Gather
 	// Backoff says how long a task of this kind waits after a failed attempt.
 	// It does not travel: the server that runs the task asks its own. Default:
 	// that of the server.
@@ -34,6 +36,7 @@ func (k Kind[Args]) New(args Args) *Task {
 	t := New(k.Name, payload)
 	t.Queue, t.Priority = k.Queue, k.Priority
 	t.MaxRetry, t.Timeout, t.Retention = k.MaxRetry, k.Timeout, k.Retention
+	t.Unique, t.Gather = k.Unique, k.Gather
 	if err != nil {
 		t.encodeErr = fmt.Errorf("encode arguments of %s: %w", k.Name, err)
 	}

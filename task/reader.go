@@ -14,8 +14,9 @@ var errTruncated = errors.New("truncated")
 // reader takes values off the front of a record. Its first error sticks, and
 // every value read after it is zero.
 type reader struct {
-	rest []byte
-	err  error
+	rest   []byte
+	err    error
+	nested bool // within a member
 }
 
 func (r *reader) fail(format string, args ...any) {

@@ -35,6 +35,8 @@ const (
 	fieldDeadline   = 11
 	fieldRetention  = 12
 	fieldEnqueuedAt = 13
+	fieldUnique     = 14
+	fieldGather     = 15
 	fieldStatus     = 16
 	fieldAttempt    = 17
 	fieldLastError  = 18
@@ -44,6 +46,9 @@ const (
 	fieldDeliveries = 22
 	fieldToken      = 23
 	fieldWorker     = 24
+	fieldProgress   = 25
+	fieldRun        = 26
+	fieldMember     = 27
 
 	fieldHeaderKey   = 1
 	fieldHeaderValue = 2
@@ -87,12 +92,13 @@ func (t *Task) AppendBinary(b []byte) ([]byte, error) {
 	b = appendTime(b, fieldDeadline, t.Deadline)
 	b = appendSigned(b, fieldRetention, int64(t.Retention))
 	b = appendTime(b, fieldEnqueuedAt, t.EnqueuedAt)
-	b = t.appendProgress(b)
+	b = t.appendUnique(b)
+	b = t.appendState(b)
 	return append(b, t.unknown...), nil
 }
 
-// appendProgress appends what the broker records.
-func (t *Task) appendProgress(b []byte) []byte {
+// appendState appends what the broker records.
+func (t *Task) appendState(b []byte) []byte {
 	b = appendBytes(b, fieldStatus, string(t.Status))
 	b = appendVarint(b, fieldAttempt, uint64(t.Attempt))
 	b = appendBytes(b, fieldLastError, t.LastError)
@@ -101,7 +107,12 @@ func (t *Task) appendProgress(b []byte) []byte {
 	b = appendTime(b, fieldEndedAt, t.EndedAt)
 	b = appendVarint(b, fieldDeliveries, uint64(t.Deliveries))
 	b = appendVarint(b, fieldToken, uint64(t.Token))
-	return appendBytes(b, fieldWorker, t.Worker)
+	b = appendBytes(b, fieldWorker, t.Worker)
+	b = t.appendReports(b)
+	for _, m := range t.Members {
+		b = m.AppendMember(b)
+	}
+	return b
 }
 
 func appendTag(b []byte, field, wire uint64) []byte {
@@ -185,6 +196,9 @@ func decode(record []byte, id uuid.UUID) (*Task, error) {
 		return nil, fmt.Errorf("%w: it is that of task %s", ErrRecord, t.ID)
 	}
 	t.fillDefaults()
+	for _, m := range t.Members {
+		m.Queue = t.Queue
+	}
 	return t, nil
 }
 
@@ -220,13 +234,17 @@ func (t *Task) readField(r *reader) {
 		t.Retention = time.Duration(r.signed())
 	case fieldEnqueuedAt<<3 | wireFixed64:
 		t.EnqueuedAt = r.time()
+	case fieldUnique<<3 | wireBytes:
+		t.Unique.read(r)
+	case fieldGather<<3 | wireBytes:
+		t.Gather.read(r)
 	default:
-		t.readProgress(field<<3|wire, start, r)
+		t.readState(field<<3|wire, start, r)
 	}
 }
 
-// readProgress reads what the broker records, and keeps what is unknown.
-func (t *Task) readProgress(tag uint64, start []byte, r *reader) {
+// readState reads what the broker records, and keeps what is unknown.
+func (t *Task) readState(tag uint64, start []byte, r *reader) {
 	switch tag {
 	case fieldStatus<<3 | wireBytes:
 		t.Status = Status(r.bytes())
@@ -246,6 +264,12 @@ func (t *Task) readProgress(tag uint64, start []byte, r *reader) {
 		t.Token = int64(r.bounded(1 << 53))
 	case fieldWorker<<3 | wireBytes:
 		t.Worker = string(r.bytes())
+	case fieldProgress<<3 | wireBytes:
+		t.Progress.read(r)
+	case fieldRun<<3 | wireBytes:
+		t.readRun(r)
+	case fieldMember<<3 | wireBytes:
+		t.readMember(r)
 	default:
 		r.skip(tag & 7)
 		t.unknown = append(t.unknown, start[:len(start)-len(r.rest)]...)

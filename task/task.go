@@ -60,6 +60,10 @@ type Task struct {
 	// Default: not at all. A task that failed or was cancelled stays at
 	// least as long as the server's options say.
 	Retention time.Duration
+	// Unique makes the task exclude others with the same key. Zero: none.
+	Unique Unique
+	// Gather makes tasks with the same key run together. Zero: alone.
+	Gather Gather
 
 	// Status is where the task stands.
 	Status Status
@@ -89,6 +93,14 @@ type Task struct {
 	Token int64
 	// Worker names the server that leased the task last.
 	Worker string
+	// Progress is what the handler reported last.
+	Progress Progress
+	// History has the attempts that were answered for, the last ten, the
+	// oldest first.
+	History []Run
+	// Members are the tasks that were gathered into this one, in the order in
+	// which they came: ID, Name, Payload, Headers and EnqueuedAt of each.
+	Members []*Task
 
 	encodeErr error  // why Kind.New could not encode the arguments
 	unknown   []byte // fields of a newer writer, kept for the next reader
@@ -106,6 +118,11 @@ func (t *Task) Clone() *Task {
 	c.Payload = slices.Clone(t.Payload)
 	c.Headers = maps.Clone(t.Headers)
 	c.Result = slices.Clone(t.Result)
+	c.History = slices.Clone(t.History)
+	c.Members = slices.Clone(t.Members)
+	for i, m := range c.Members {
+		c.Members[i] = m.Clone()
+	}
 	c.unknown = slices.Clone(t.unknown)
 	return &c
 }
@@ -126,6 +143,7 @@ func (t *Task) Prepare() error {
 	t.Status, t.Attempt, t.LastError, t.Result = "", 0, "", nil
 	t.StartedAt, t.EndedAt = time.Time{}, time.Time{}
 	t.Deliveries, t.Token, t.Worker = 0, 0, ""
+	t.Progress, t.History, t.Members = Progress{}, nil, nil
 	return nil
 }
 
@@ -145,4 +163,5 @@ func (t *Task) fillDefaults() {
 	if t.Timeout == 0 {
 		t.Timeout = DefaultTimeout
 	}
+	t.Gather.fill()
 }

@@ -36,6 +36,8 @@ func (t *Task) check() error {
 		checkTime("RunAt", t.RunAt),
 		checkTime("Deadline", t.Deadline),
 		checkTime("EnqueuedAt", t.EnqueuedAt),
+		t.Unique.check(),
+		t.checkGather(),
 	)
 }
 
