@@ -119,6 +119,8 @@ type Lease struct {
 	Deliveries int
 	Token      int64
 	Priority   task.Priority
+	// Lock is the LockKey of the task.
+	Lock string
 	// Cancelled tells that the task is to end as cancelled without a run.
 	Cancelled bool
 	// Progress is what Extend is to report of the task; nil: nothing.

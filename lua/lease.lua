@@ -2,21 +2,27 @@
 -- run out, then pending ones in their order. Due tasks are promoted on the way.
 --
 -- KEYS   1 tasks  2 pending  3 scheduled  4 retrying  5 running  6 seq  7 wake
---        8 reply
+--        8 reply  9 paused  10 cancelling
 -- ARGV   1 call number  2 most tasks (1 to 1000)  3 ms a lease lasts
--- Reply  {now in ms, ms until something falls due (-1: nothing will),
+-- Reply  {now in ms, ms until something falls due (-1: nothing will), the
+--        positions, from 1, of the leases whose task is to end as cancelled,
 --        then 2 a lease: its member, the task's record ('': there is none)}
-local tasks, pending, scheduled, retrying, running, seq, marker, reply = unpack(KEYS)
+local tasks, pending, scheduled, retrying, running, seq, marker, reply = unpack(KEYS, 1, 8)
 local call, most, lasts = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 
 if redis.call('EXISTS', pending, scheduled, retrying, running) == 0 then
-  return {0, -1}
+  return {0, -1, ''}
+end
+-- Seldom is a queue paused, or a running task to be cancelled.
+local marked = redis.call('EXISTS', KEYS[9], KEYS[10]) > 0
+if marked and redis.call('EXISTS', KEYS[9]) == 1 then
+  return {0, -1, ''}
 end
 
 local clock = now()
 
 local function answer(members)
-  local ids, out = {}, {clock, 0}
+  local ids, out = {}, {clock, 0, ''}
   for i, member in ipairs(members) do
     ids[i] = string.sub(member, 1, 22)
   end
@@ -24,6 +30,15 @@ local function answer(members)
   for i, member in ipairs(members) do
     out[#out + 1] = member
     out[#out + 1] = records[i] or ''
+  end
+  if marked then
+    local doomed = {}
+    for i, keep in ipairs(redis.call('HMGET', KEYS[10], unpack(ids))) do
+      if keep then
+        doomed[#doomed + 1] = i
+      end
+    end
+    out[3] = table.concat(doomed, ',')
   end
   return out
 end
@@ -90,7 +105,7 @@ if #expired < most then
   fresh = redis.call('ZRANGE', pending, 0, most - #expired - 1)
 end
 if not expired[1] and not fresh[1] then
-  return {clock, math.max(until_next or -1, -1)}
+  return {clock, math.max(until_next or -1, -1), ''}
 end
 
 local token, expiry = number + 1, whole(clock + lasts)

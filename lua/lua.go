@@ -9,6 +9,12 @@ import _ "embed" // the scripts are embedded
 //go:embed prelude.lua
 var prelude string
 
+//go:embed locks.lua
+var locks string
+
+//go:embed revise.lua
+var revise string
+
 //go:embed enqueue.lua
 var enqueue string
 
@@ -33,8 +39,8 @@ var join string
 //go:embed tick.lua
 var tick string
 
-// Enqueue returns the source of enqueue.lua, with the shared prelude.
-func Enqueue() string { return prelude + enqueue }
+// Enqueue returns the source of enqueue.lua, with what it shares with others.
+func Enqueue() string { return prelude + locks + enqueue }
 
 // Lease returns the source of lease.lua, with the shared prelude.
 func Lease() string { return prelude + lease }
@@ -42,11 +48,11 @@ func Lease() string { return prelude + lease }
 // Extend returns the source of extend.lua, with the shared prelude.
 func Extend() string { return prelude + extend }
 
-// Settle returns the source of settle.lua, with the shared prelude.
-func Settle() string { return prelude + settle }
+// Settle returns the source of settle.lua, with what it shares with others.
+func Settle() string { return prelude + locks + settle }
 
-// Sweep returns the source of sweep.lua, with the shared prelude.
-func Sweep() string { return prelude + sweep }
+// Sweep returns the source of sweep.lua, with what it shares with others.
+func Sweep() string { return prelude + locks + sweep }
 
 // Find returns the source of find.lua, with the shared prelude.
 func Find() string { return prelude + find }
@@ -56,3 +62,6 @@ func Join() string { return prelude + join }
 
 // Tick returns the source of tick.lua, with the shared prelude.
 func Tick() string { return prelude + tick }
+
+// Revise returns the source of revise.lua, with what it shares with others.
+func Revise() string { return prelude + locks + revise }

@@ -1,11 +1,14 @@
 -- settle ends leases of one queue, each with what its task becomes.
 --
 -- KEYS   1 tasks  2 pending  3 scheduled  4 retrying  5 running  6 completed
---        7 failed  8 cancelled  9 seq  10 wake  11 reply
--- ARGV   1 call number  2 ms to remember the reply
+--        7 failed  8 cancelled  9 seq  10 wake  11 reply  12 cancelling
+--        13 waited  14 progress  15 locks
+-- ARGV   1 call number  2 ms to remember the reply  3 channel for news
+--        4 how many outcomes
 --        then 5 an outcome: member of the lease, status, ms, priority, record
 --        ms: how long an ended task is kept (0: not), or a delayed one waits
 --        record: replaces the stored one ('': leaves it)
+--        then 2 a task with a lock: its position from 1, digest
 -- Reply  the positions of the outcomes whose lease is lost, from 1, with
 --        commas between
 local tasks, pending, running, marker, reply = KEYS[1], KEYS[2], KEYS[5], KEYS[10], KEYS[11]
@@ -19,9 +22,13 @@ if repeated then
   return repeated
 end
 
-local members, first = {}, 3
-for at = first, #ARGV, 5 do
-  members[#members + 1] = ARGV[at]
+local members, first, count = {}, 5, tonumber(ARGV[4])
+for i = 1, count do
+  members[i] = ARGV[first + 5 * (i - 1)]
+end
+local digests = {}
+for at = first + 5 * count, #ARGV, 2 do
+  digests[tonumber(ARGV[at])] = ARGV[at + 1]
 end
 local held = redis.call('ZMSCORE', running, unpack(members))
 local clock = now()
@@ -29,6 +36,57 @@ local clock = now()
 local gone, drop, records, ready, lost = {}, {}, {}, {}, {}
 local added = {scheduled = {}, retrying = {}, completed = {}, failed = {}, cancelled = {}}
 local seen = {}
+
+-- What others want of the tasks: seldom anything.
+local cancelling, waited, progress, locks = KEYS[12], KEYS[13], KEYS[14], KEYS[15]
+local keeps, waiters, over, news = {}, {}, {}, {}
+local marked = redis.call('EXISTS', cancelling, waited, progress) > 0
+if marked then
+  local ids = {}
+  for i, member in ipairs(members) do
+    ids[i] = string.sub(member, 1, 22)
+  end
+  keeps = redis.call('HMGET', cancelling, unpack(ids))
+  waiters = redis.call('ZMSCORE', waited, unpack(ids))
+  redis.call('HLEN', progress)
+end
+
+-- The outcome that counts: a task that is to be cancelled ends so, and one that
+-- somebody waits for stays readable for a minute.
+local function decide(i, id, status, ms)
+  local keep = keeps[i]
+  if keep and status ~= 'completed' then
+    status, ms = 'cancelled', tonumber(keep)
+  end
+  if not added[status] or status == 'scheduled' or status == 'retrying' then
+    return status, ms
+  end
+  over[#over + 1] = id
+  if waiters[i] then
+    news[#news + 1] = id
+    ms = math.max(ms, 60000)
+  end
+  return status, ms
+end
+
+local held_back, values = {}, {}
+if next(digests) then
+  local names, at = {}, {}
+  for i, digest in pairs(digests) do
+    names[#names + 1], at[#at + 1] = digest, i
+  end
+  for n, value in ipairs(redis.call('HMGET', locks, unpack(names))) do
+    values[at[n]] = value
+  end
+end
+
+-- Lets go of the lock of a task that has ended.
+local function unlock(i, id)
+  local value, waiting, due = released(values[i], id)
+  if value then
+    held_back[#held_back + 1] = {digests[i], value, waiting, due}
+  end
+end
 
 local function add(status, score, id)
   local list = added[status]
@@ -60,7 +118,12 @@ for i, member in ipairs(members) do
     local at = first + 5 * (i - 1)
     seen[member] = true
     gone[#gone + 1] = member
-    settle(string.sub(member, 1, 22), ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), ARGV[at + 4])
+    local id, ends = string.sub(member, 1, 22), #over
+    local status, ms = decide(i, id, ARGV[at + 1], tonumber(ARGV[at + 2]))
+    settle(id, status, ms, tonumber(ARGV[at + 3]), ARGV[at + 4])
+    if #over > ends and digests[i] then
+      unlock(i, id)
+    end
   else
     lost[#lost + 1] = i
   end
@@ -98,6 +161,17 @@ for status, list in pairs(added) do
   if list[1] then
     redis.call('ZADD', sets[status], unpack(list))
   end
+end
+if marked and over[1] then
+  redis.call('HDEL', cancelling, unpack(over))
+  redis.call('HDEL', progress, unpack(over))
+  redis.call('ZREM', waited, unpack(over))
+end
+for _, id in ipairs(news) do
+  redis.call('PUBLISH', ARGV[3], 'ended|' .. id)
+end
+for _, lock in ipairs(held_back) do
+  unhold(lock, {locks = locks, pending = pending, scheduled = KEYS[3], seq = KEYS[9], wake = marker}, clock)
 end
 -- Blocked servers know the earliest due time, so only an earlier one is news.
 for _, status in ipairs({'scheduled', 'retrying'}) do

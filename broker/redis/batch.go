@@ -21,6 +21,7 @@ type item struct {
 	queue string
 	id    uuid.UUID
 	args  []any
+	also  []any // what follows its position behind the arguments of all items
 	size  int
 }
 
@@ -31,8 +32,10 @@ type batcher struct {
 	script   script
 	caller   string
 	keys     func(k keys, caller string) []string
-	refusal  func(uuid.UUID) error
+	refusal  func(uuid.UUID, remark) error
 	doing    string
+	news     bool // tells the script the channel for news
+	counted  bool // tells the script how many items there are
 	register bool // adds the queues to the set of queues
 	calls    counter
 	gatherer gatherer[item]
@@ -41,8 +44,7 @@ type batcher struct {
 func newEnqueues(b *Broker) *batcher {
 	s := &batcher{
 		broker: b, script: newScript(lua.Enqueue()), caller: b.instance + ":e", keys: keys.enqueue,
-		doing: "enqueue to redis", register: true,
-		refusal: func(id uuid.UUID) error { return &task.DuplicateError{ID: id} },
+		doing: "enqueue to redis", register: true, counted: true, refusal: notEnqueued,
 	}
 	s.gatherer = gatherer[item]{send: s.send, fits: fits}
 	return s
@@ -51,8 +53,17 @@ func newEnqueues(b *Broker) *batcher {
 func newSettles(b *Broker) *batcher {
 	s := &batcher{
 		broker: b, script: newScript(lua.Settle()), caller: b.instance + ":s", keys: keys.settle,
-		doing:   "settle in redis",
-		refusal: func(uuid.UUID) error { return task.ErrLeaseLost },
+		doing: "settle in redis", news: true, counted: true,
+		refusal: func(uuid.UUID, remark) error { return task.ErrLeaseLost },
+	}
+	s.gatherer = gatherer[item]{send: s.send, fits: fits}
+	return s
+}
+
+func newRevisions(b *Broker) *batcher {
+	s := &batcher{
+		broker: b, script: reviseScript, caller: b.instance + ":r", keys: keys.revise,
+		doing: "revise tasks in redis", news: true, refusal: notRevised,
 	}
 	s.gatherer = gatherer[item]{send: s.send, fits: fits}
 	return s
@@ -100,11 +111,8 @@ func (s *batcher) send(items []item) []error {
 	number := s.calls.next()
 	calls := make([]scriptCall, len(queues))
 	for i, queue := range queues {
-		args := []any{number, replyMemory.Milliseconds()}
-		for _, at := range members[queue] {
-			args = append(args, items[at].args...)
-		}
-		calls[i] = scriptCall{s.keys(s.broker.keys(queue), s.caller), args}
+		k := s.broker.keys(queue)
+		calls[i] = scriptCall{s.keys(k, s.caller), s.args(number, k, items, members[queue])}
 	}
 	var also func(goredis.Pipeliner)
 	if s.register {
@@ -114,9 +122,29 @@ func (s *batcher) send(items []item) []error {
 
 	errs := make([]error, len(items))
 	for i, queue := range queues {
-		judge(cmds[i], s.doing, members[queue], errs, func(at int) error { return s.refusal(items[at].id) })
+		judge(cmds[i], s.doing, members[queue], errs, func(at int, r remark) error { return s.refusal(items[at].id, r) })
 	}
 	return orNil(errs)
+}
+
+// args returns the arguments of one queue's call.
+func (s *batcher) args(number string, k keys, items []item, members []int) []any {
+	args := []any{number, replyMemory.Milliseconds()}
+	if s.news {
+		args = append(args, k.news())
+	}
+	if s.counted {
+		args = append(args, len(members))
+	}
+	for _, at := range members {
+		args = append(args, items[at].args...)
+	}
+	for position, at := range members {
+		if also := items[at].also; also != nil {
+			args = append(append(args, position+1), also...)
+		}
+	}
+	return args
 }
 
 // byQueue returns the queues in the order of their first item, and the
@@ -134,11 +162,11 @@ func byQueue(items []item) (queues []string, members map[string][]int) {
 
 // judge adds to errs, one entry an item, what the reply says of one queue's
 // items: at holds their positions.
-func judge(cmd *goredis.Cmd, doing string, at []int, errs []error, refusal func(int) error) {
+func judge(cmd *goredis.Cmd, doing string, at []int, errs []error, refusal func(int, remark) error) {
 	reply, err := cmd.Result()
-	var refused []int
+	var said []remark
 	if err == nil {
-		refused, err = positions(reply)
+		said, err = remarks(reply)
 	}
 	if err != nil {
 		for _, i := range at {
@@ -146,9 +174,12 @@ func judge(cmd *goredis.Cmd, doing string, at []int, errs []error, refusal func(
 		}
 		return
 	}
-	for _, position := range refused {
-		i := at[position-1]
-		errs[i] = refusal(i)
+	for _, r := range said {
+		if r.position < 1 || r.position > len(at) {
+			continue
+		}
+		i := at[r.position-1]
+		errs[i] = refusal(i, r)
 	}
 }
 

@@ -35,13 +35,16 @@ type Options struct {
 	// Work wakes it at once, so this matters only when a wake-up was lost
 	// with the server it was meant for. At least 100 ms. Default: 6 seconds.
 	IdlePoll time.Duration
+	// Bounds say how many ended tasks of each queue stay readable. Every
+	// process of a fleet should say the same. Default: see broker.Bounds.
+	Bounds broker.Bounds
 	// Logger gets warnings about the server's settings, malformed records
 	// and lost connections. Default: silent.
 	Logger *slog.Logger
 }
 
-// Broker keeps tasks in Redis. It implements broker.Broker, broker.Inspector
-// and broker.Timetable, and is safe for concurrent use.
+// Broker keeps tasks in Redis. It implements broker.Broker and all the
+// optional interfaces beside it, and is safe for concurrent use.
 type Broker struct {
 	client   goredis.UniversalClient
 	owned    bool // opened here, so closed here
@@ -55,6 +58,9 @@ type Broker struct {
 	registry  registry
 	enqueues  *batcher
 	settles   *batcher
+	revisions *batcher
+	news      newsroom
+	bounds    broker.Bounds
 	ticks     counter
 	stations  stations
 	ctx       context.Context // ends with Close
@@ -68,6 +74,8 @@ var (
 	_ broker.Broker    = (*Broker)(nil)
 	_ broker.Inspector = (*Broker)(nil)
 	_ broker.Timetable = (*Broker)(nil)
+	_ broker.Operator  = (*Broker)(nil)
+	_ broker.Notifier  = (*Broker)(nil)
 )
 
 // New returns a broker on a client that the caller has and goes on owning:
@@ -93,7 +101,8 @@ func New(client goredis.UniversalClient, opts *Options) *Broker {
 		b.log = slog.New(slog.DiscardHandler)
 	}
 	b.ctx, b.end = context.WithCancel(context.Background())
-	b.enqueues, b.settles = newEnqueues(b), newSettles(b)
+	b.enqueues, b.settles, b.revisions = newEnqueues(b), newSettles(b), newRevisions(b)
+	b.bounds = opts.Bounds
 	return b
 }
 
@@ -134,8 +143,10 @@ func (b *Broker) Close() error {
 	b.closeOnce.Do(func() {
 		b.enqueues.close()
 		b.settles.close()
+		b.revisions.close()
 		b.end()
 		b.stations.interrupt()
+		b.news.close()
 		if b.owned {
 			b.closeErr = b.client.Close()
 		}

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,6 +23,10 @@ func (b *Broker) Enqueue(ctx context.Context, tasks []*task.Task) []error {
 		}
 	}
 	for i, err := range b.enqueues.do(ctx, items) {
+		var joined *joinedError
+		if errors.As(err, &joined) {
+			tasks[at[i]].ID, err = joined.id, nil
+		}
 		errs[at[i]] = err
 	}
 	for i, t := range tasks {
@@ -51,12 +56,16 @@ func statusOf(t *task.Task) task.Status {
 func newTaskItem(t *task.Task) item {
 	id := encodeID(t.ID)
 	record := recordUnder(id, *t)
-	return item{
+	it := item{
 		queue: t.Queue,
 		id:    t.ID,
 		args:  []any{id, int(t.Priority), millis(t.RunAt), record},
 		size:  len(record),
 	}
+	if digest := t.LockKey(); digest != "" {
+		it.also = lockArgs(t, digest)
+	}
+	return it
 }
 
 // millis rounds up: a task never starts early.

@@ -66,36 +66,75 @@ func (b *Broker) readyToInspect(ctx context.Context, queue string) error {
 	return b.ready(ctx)
 }
 
+// Queue implements broker.Inspector.
+func (b *Broker) Queue(ctx context.Context, queue string) (broker.QueueInfo, error) {
+	var info broker.QueueInfo
+	if err := b.readyToInspect(ctx, queue); err != nil {
+		return info, err
+	}
+	var paused *goredis.IntCmd
+	var dropped *goredis.MapStringStringCmd
+	_, err := b.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
+		paused = p.Exists(ctx, b.keys(queue).paused())
+		dropped = p.HGetAll(ctx, b.keys(queue).dropped())
+		return nil
+	})
+	if err != nil {
+		return info, wrap("look at a queue in redis", err)
+	}
+	info.Paused, info.Dropped = paused.Val() == 1, make(map[task.Status]int)
+	for status, count := range dropped.Val() {
+		info.Dropped[task.Status(status)], _ = strconv.Atoi(count)
+	}
+	return info, nil
+}
+
 // Task implements broker.Inspector.
 func (b *Broker) Task(ctx context.Context, queue string, id uuid.UUID) (*task.Task, error) {
+	return b.find(ctx, queue, id, 0)
+}
+
+// find returns a task, and notes that somebody waits for its end, if so.
+func (b *Broker) find(ctx context.Context, queue string, id uuid.UUID, waits time.Duration) (*task.Task, error) {
 	if err := b.readyToInspect(ctx, queue); err != nil {
 		return nil, err
 	}
-	reply, err := findScript.run(ctx, b.client, b.keys(queue).find(), encodeID(id))
+	reply, err := findScript.run(ctx, b.client, b.keys(queue).find(), encodeID(id), ceil(waits))
 	if err != nil {
 		return nil, wrap("find a task in redis", err)
 	}
 	values, ok := reply.([]any)
-	if !ok || len(values) != 3 {
+	if !ok || len(values) != 4 {
 		return nil, fmt.Errorf("unexpected reply of the find script: %v", reply)
 	}
 	record, _ := values[0].(string)
 	position, _ := values[1].(int64)
 	score, _ := values[2].(string)
+	progress, _ := values[3].(string)
 	if record == "" {
 		return nil, task.ErrNotFound
 	}
-	// In the order in which the script looks into the sets.
-	status := []task.Status{
-		task.StatusRunning, "", task.StatusPending, task.StatusScheduled, task.StatusRetrying,
-		task.StatusCompleted, task.StatusFailed, task.StatusCancelled,
-	}[position]
-	at, _ := strconv.ParseFloat(score, 64)
+	status, at := statusAt[position], parseScore(score)
 	t, err := standing(record, id, status, at)
 	if err == nil && overdue(status, at) {
 		return nil, task.ErrNotFound
 	}
+	if err == nil && progress != "" {
+		err = t.Progress.UnmarshalBinary([]byte(progress))
+	}
 	return t, err
+}
+
+// statusAt has the status of each set, by its position in the KEYS of the
+// scripts that look into all of them; what is in none is running.
+var statusAt = []task.Status{
+	task.StatusRunning, "", task.StatusPending, task.StatusScheduled, task.StatusRetrying,
+	task.StatusCompleted, task.StatusFailed, task.StatusCancelled,
+}
+
+func parseScore(text string) float64 {
+	at, _ := strconv.ParseFloat(text, 64)
+	return at
 }
 
 // overdue reports whether an ended task's retention has passed, by this

@@ -22,17 +22,27 @@ func (b *Broker) keys(queue string) keys {
 
 func (b *Broker) queuesKey() string { return b.prefix + ":queues" }
 
-func (k keys) tasks() string     { return k.base + "tasks" }
-func (k keys) pending() string   { return k.base + "pending" }
-func (k keys) scheduled() string { return k.base + "scheduled" }
-func (k keys) retrying() string  { return k.base + "retrying" }
-func (k keys) running() string   { return k.base + "running" }
-func (k keys) completed() string { return k.base + "completed" }
-func (k keys) failed() string    { return k.base + "failed" }
-func (k keys) cancelled() string { return k.base + "cancelled" }
-func (k keys) seq() string       { return k.base + "seq" }
-func (k keys) wake() string      { return k.base + "wake" }
-func (k keys) schedules() string { return k.base + "schedules" }
+func (k keys) tasks() string      { return k.base + "tasks" }
+func (k keys) pending() string    { return k.base + "pending" }
+func (k keys) scheduled() string  { return k.base + "scheduled" }
+func (k keys) retrying() string   { return k.base + "retrying" }
+func (k keys) running() string    { return k.base + "running" }
+func (k keys) completed() string  { return k.base + "completed" }
+func (k keys) failed() string     { return k.base + "failed" }
+func (k keys) cancelled() string  { return k.base + "cancelled" }
+func (k keys) seq() string        { return k.base + "seq" }
+func (k keys) wake() string       { return k.base + "wake" }
+func (k keys) schedules() string  { return k.base + "schedules" }
+func (k keys) paused() string     { return k.base + "paused" }
+func (k keys) dropped() string    { return k.base + "dropped" }
+func (k keys) locks() string      { return k.base + "locks" }
+func (k keys) lapses() string     { return k.base + "lapses" }
+func (k keys) waited() string     { return k.base + "waited" }
+func (k keys) progress() string   { return k.base + "progress" }
+func (k keys) cancelling() string { return k.base + "cancelling" }
+
+// news is the channel on which those who wait hear of this queue.
+func (k keys) news() string { return k.base + "news" }
 
 func (k keys) reply(caller string) string { return k.base + "reply:" + caller }
 
@@ -41,27 +51,46 @@ func (k keys) reply(caller string) string { return k.base + "reply:" + caller }
 func (k keys) enqueue(caller string) []string {
 	return []string{
 		k.tasks(), k.pending(), k.scheduled(), k.seq(), k.wake(), k.reply(caller),
-		k.retrying(), k.completed(), k.failed(), k.cancelled(),
+		k.retrying(), k.completed(), k.failed(), k.cancelled(), k.locks(), k.lapses(),
 	}
 }
 
 func (k keys) lease(caller string) []string {
-	return []string{k.tasks(), k.pending(), k.scheduled(), k.retrying(), k.running(), k.seq(), k.wake(), k.reply(caller)}
+	return []string{
+		k.tasks(), k.pending(), k.scheduled(), k.retrying(), k.running(), k.seq(), k.wake(), k.reply(caller),
+		k.paused(), k.cancelling(),
+	}
 }
+
+func (k keys) extend() []string { return []string{k.running(), k.cancelling(), k.progress()} }
 
 func (k keys) settle(caller string) []string {
 	return []string{
 		k.tasks(), k.pending(), k.scheduled(), k.retrying(), k.running(), k.completed(),
 		k.failed(), k.cancelled(), k.seq(), k.wake(), k.reply(caller),
+		k.cancelling(), k.waited(), k.progress(), k.locks(),
+	}
+}
+
+func (k keys) revise(caller string) []string {
+	return []string{
+		k.tasks(), k.pending(), k.scheduled(), k.retrying(), k.completed(), k.failed(), k.cancelled(),
+		k.seq(), k.wake(), k.reply(caller), k.cancelling(), k.progress(), k.waited(), k.locks(),
 	}
 }
 
 func (k keys) sweep() []string {
-	return []string{k.tasks(), k.completed(), k.failed(), k.cancelled()}
+	return []string{
+		k.tasks(), k.completed(), k.failed(), k.cancelled(), k.dropped(), k.waited(),
+		k.locks(), k.lapses(), k.pending(), k.scheduled(), k.seq(), k.wake(),
+	}
 }
 
 func (k keys) find() []string {
-	return []string{k.tasks(), k.pending(), k.scheduled(), k.retrying(), k.completed(), k.failed(), k.cancelled()}
+	return []string{
+		k.tasks(), k.pending(), k.scheduled(), k.retrying(), k.completed(), k.failed(), k.cancelled(),
+		k.progress(), k.waited(),
+	}
 }
 
 func (k keys) tick(caller string) []string {

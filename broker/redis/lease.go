@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -75,7 +76,7 @@ func (b *Broker) sweepNowAndThen(ctx context.Context, p *place) {
 	if !p.sweepDue(b.idlePoll) {
 		return
 	}
-	if _, err := sweepScript.run(ctx, b.client, b.keys(p.queue).sweep(), broker.MaxBatch); err != nil {
+	if err := b.sweep(ctx, p); err != nil {
 		b.log.Warn("cannot sweep ended tasks", "queue", p.queue, "error", err)
 	}
 }
@@ -84,6 +85,7 @@ func (b *Broker) sweepNowAndThen(ctx context.Context, p *place) {
 type grant struct {
 	now              time.Time
 	next             time.Duration // until something falls due; negative: nothing will
+	doomed           []remark
 	members, records []string
 }
 
@@ -91,7 +93,7 @@ var errReply = errors.New("unexpected reply of the lease script")
 
 func parseGrant(reply any) (grant, error) {
 	values, ok := reply.([]any)
-	if !ok || len(values) < 2 || len(values)%2 != 0 {
+	if !ok || len(values) < 3 || len(values)%2 != 1 {
 		return grant{}, errReply
 	}
 	now, okNow := values[0].(int64)
@@ -100,7 +102,11 @@ func parseGrant(reply any) (grant, error) {
 		return grant{}, errReply
 	}
 	g := grant{now: time.UnixMilli(now), next: time.Duration(next) * time.Millisecond}
-	for i := 2; i < len(values); i += 2 {
+	var err error
+	if g.doomed, err = remarks(values[2]); err != nil {
+		return grant{}, err
+	}
+	for i := 3; i < len(values); i += 2 {
 		member, okMember := values[i].(string)
 		record, okRecord := values[i+1].(string)
 		if !okMember || !okRecord {
@@ -130,6 +136,7 @@ func (g *grant) lease(i int, queue, worker string) (broker.Lease, error) {
 	t.Status, t.Worker, t.StartedAt = task.StatusRunning, worker, g.now
 	t.Deliveries, t.Token = lease.Deliveries, lease.Token
 	lease.Queue, lease.Task, lease.Priority = queue, t, t.Priority
+	lease.Lock, lease.Cancelled = t.LockKey(), slices.ContainsFunc(g.doomed, func(r remark) bool { return r.position == i+1 })
 	return lease, nil
 }
 

@@ -28,6 +28,7 @@ func newScript(source string) script {
 var (
 	leaseScript  = newScript(lua.Lease())
 	extendScript = newScript(lua.Extend())
+	reviseScript = newScript(lua.Revise())
 	sweepScript  = newScript(lua.Sweep())
 	findScript   = newScript(lua.Find())
 	joinScript   = newScript(lua.Join())
@@ -74,8 +75,16 @@ type counter struct{ last atomic.Uint64 }
 
 func (c *counter) next() string { return strconv.FormatUint(c.last.Add(1), 10) }
 
-// positions parses a reply of positions, from 1, with commas between.
-func positions(reply any) ([]int, error) {
+// remark is what a script says of one element of its batch: its position, from
+// 1, a mark and a text, of which each script documents its own.
+type remark struct {
+	position int
+	mark     byte // 0: none
+	text     string
+}
+
+// remarks parses a reply of remarks with commas between.
+func remarks(reply any) ([]remark, error) {
 	text, ok := reply.(string)
 	if single, isInt := reply.(int64); isInt { // some servers answer "1" with 1
 		text, ok = strconv.FormatInt(single, 10), true
@@ -86,13 +95,21 @@ func positions(reply any) ([]int, error) {
 	if text == "" {
 		return nil, nil
 	}
-	var found []int
+	var found []remark
 	for part := range strings.SplitSeq(text, ",") {
-		n, err := strconv.Atoi(part)
+		end := strings.IndexFunc(part, func(r rune) bool { return r < '0' || r > '9' })
+		if end < 0 {
+			end = len(part)
+		}
+		n, err := strconv.Atoi(part[:end])
 		if err != nil {
 			return nil, fmt.Errorf("unexpected reply of a script: %w", err)
 		}
-		found = append(found, n)
+		one := remark{position: n}
+		if end < len(part) {
+			one.mark, one.text = part[end], part[end+1:]
+		}
+		found = append(found, one)
 	}
 	return found, nil
 }

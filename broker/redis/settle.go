@@ -17,13 +17,19 @@ func (b *Broker) Settle(ctx context.Context, outcomes []broker.Outcome) []error 
 	items, at := make([]item, 0, len(outcomes)), make([]int, 0, len(outcomes))
 	for i := range outcomes {
 		if errs[i] = outcomes[i].Check(); errs[i] == nil {
-			items, at = append(items, newOutcomeItem(&outcomes[i], member(&outcomes[i].Lease))), append(at, i)
+			items, at = append(items, b.outcomeItem(&outcomes[i])), append(at, i)
 		}
 	}
 	for i, err := range b.settles.do(ctx, items) {
 		errs[at[i]] = err
 	}
 	return orNil(errs)
+}
+
+func (b *Broker) outcomeItem(o *broker.Outcome) item {
+	bounded := *o
+	bounded.Keep = b.bounds.Keep(o.Status, o.Keep)
+	return newOutcomeItem(&bounded, member(&o.Lease))
 }
 
 func newOutcomeItem(o *broker.Outcome, member string) item {
@@ -43,12 +49,16 @@ func newOutcomeItem(o *broker.Outcome, member string) item {
 	if o.Task != nil {
 		priority = o.Task.Priority
 	}
-	return item{
+	it := item{
 		queue: o.Lease.Queue,
 		id:    o.Lease.ID,
 		args:  []any{member, string(o.Status), ceil(wait), int(priority), record},
 		size:  len(record),
 	}
+	if o.Lease.Lock != "" {
+		it.also = []any{o.Lease.Lock}
+	}
+	return it
 }
 
 // longest is the longest wait that is told apart from forever; the scores of the
@@ -84,15 +94,28 @@ func (b *Broker) Extend(ctx context.Context, leases []broker.Lease, by time.Dura
 	defer cancel()
 	errs := make([]error, len(leases))
 	for i, cmd := range extendScript.runAll(ctx, b.client, calls, nil) {
-		judge(cmd, "extend leases in redis", members[i], errs, func(int) error { return task.ErrLeaseLost })
+		judge(cmd, "extend leases in redis", members[i], errs, notExtended)
 	}
 	return orNil(errs)
 }
 
 func (b *Broker) extendCall(queue string, leases []broker.Lease, at []int, by time.Duration) scriptCall {
-	args := []any{ceil(by)}
+	args := []any{ceil(by), len(at)}
 	for _, i := range at {
 		args = append(args, member(&leases[i]))
 	}
-	return scriptCall{[]string{b.keys(queue).running()}, args}
+	for position, i := range at {
+		if p := leases[i].Progress; p != nil {
+			record, _ := p.MarshalBinary() // its error is always nil
+			args = append(args, position+1, record)
+		}
+	}
+	return scriptCall{b.keys(queue).extend(), args}
+}
+
+func notExtended(_ int, r remark) error {
+	if r.mark == '!' {
+		return task.ErrCancelled
+	}
+	return task.ErrLeaseLost
 }

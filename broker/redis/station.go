@@ -43,6 +43,7 @@ type place struct {
 	due     time.Time
 	heard   bool // of work since the last look
 	swept   time.Time
+	scanned string // where the next sweep goes on looking at locks
 }
 
 // stations finds the station of a worker.
