@@ -36,7 +36,10 @@ local number = sequence(seq)
 local clock = now()
 redis.call('HLEN', cancelling)
 redis.call('HLEN', progress)
-redis.call('ZCARD', waited)
+local waiters = {}
+if redis.call('EXISTS', waited) == 1 then
+  waiters = redis.call('ZMSCORE', waited, unpack(ids))
+end
 
 local said, news, woken = {}, {}, false
 local removed, added, records, marks, drops, over, freed = {}, {}, {}, {}, {}, {}, {}
@@ -94,23 +97,26 @@ local function score(i, from, to, ms, priority)
 end
 
 local function change(i, id, from, to, ms, priority, digest, record)
-  local set = to == 0 and from or to
-  push(removed, from, id)
-  if to == -1 or to == 7 and ms <= 0 then
-    drops[#drops + 1] = id
-  else
-    push(added, set, score(i, from, to, ms, priority), id)
-    records[#records + 1] = id
-    records[#records + 1] = record
-    woken = woken or set == 2 or set == 3
-  end
   if to == -1 or to == 7 then
     over[#over + 1] = id
-    news[#news + 1] = 'ended|' .. id
+    if waiters[i] then
+      news[#news + 1] = 'ended|' .. id
+      ms = math.max(ms, to == 7 and 60000 or 0)
+    end
     if digest ~= '' then
       freed[#freed + 1] = {digest, id}
     end
   end
+  local set = to == 0 and from or to
+  push(removed, from, id)
+  if to == -1 or to == 7 and ms <= 0 then
+    drops[#drops + 1] = id
+    return
+  end
+  push(added, set, score(i, from, to, ms, priority), id)
+  records[#records + 1] = id
+  records[#records + 1] = record
+  woken = woken or set == 2 or set == 3
 end
 
 for i, id in ipairs(ids) do

@@ -65,7 +65,8 @@ func newRevisions(b *Broker) *batcher {
 		broker: b, script: reviseScript, caller: b.instance + ":r", keys: keys.revise,
 		doing: "revise tasks in redis", news: true, refusal: notRevised,
 	}
-	s.gatherer = gatherer[item]{send: s.send, fits: fits}
+	few := func(n, bytes int) bool { return n <= revisedAtOnce && fits(n, bytes) }
+	s.gatherer = gatherer[item]{send: s.send, fits: few}
 	return s
 }
 

@@ -15,6 +15,10 @@ import (
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
+// revisedAtOnce is how many tasks one call of the script changes: each costs the
+// server some ten microseconds, and a bulk call must not hold it for long.
+const revisedAtOnce = 250
+
 // maxRevisions is how often a change is tried on a task that others change
 // meanwhile.
 const maxRevisions = 10
@@ -48,7 +52,7 @@ func (b *Broker) Revise(ctx context.Context, queue string, ids []uuid.UUID, chan
 		left[i], errs[i] = i, errMoved
 	}
 	for tries := 0; tries < maxRevisions && len(left) > 0 && ctx.Err() == nil; tries++ {
-		for chunk := range slices.Chunk(left, broker.MaxBatch) {
+		for chunk := range slices.Chunk(left, revisedAtOnce) {
 			b.revise(ctx, queue, ids, chunk, &change, errs)
 		}
 		left = slices.DeleteFunc(left, func(i int) bool { return !errors.Is(errs[i], errMoved) })
