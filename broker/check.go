@@ -50,6 +50,19 @@ func (c *Change) Check() error {
 	return task.CheckPriority("Change.Priority", c.Priority)
 }
 
+// Check returns a *task.FieldError unless the task of a tick can be enqueued.
+func (t *Tick) Check() error {
+	switch {
+	case t.Task == nil:
+		return &task.FieldError{Field: "Tick.Task", Rule: "must not be nil"}
+	case t.Task.Unique.Mode != task.NotUnique:
+		return &task.FieldError{Field: "Unique", Rule: "cannot be combined with a schedule; use NoOverlap"}
+	case t.Task.Gather.Key != "":
+		return &task.FieldError{Field: "Gather", Rule: "cannot be combined with a schedule"}
+	}
+	return t.Task.Prepare()
+}
+
 // Default counts of Bounds.
 const (
 	DefaultCompleted = 100_000

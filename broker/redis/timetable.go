@@ -34,10 +34,7 @@ func (b *Broker) Join(ctx context.Context, queue, schedule string) (broker.Sched
 
 // Tick implements broker.Timetable.
 func (b *Broker) Tick(ctx context.Context, tick broker.Tick) (broker.Ticked, error) {
-	if tick.Task == nil {
-		return broker.Ticked{}, &task.FieldError{Field: "Tick.Task", Rule: "must not be nil"}
-	}
-	if err := tick.Task.Prepare(); err != nil {
+	if err := tick.Check(); err != nil {
 		return broker.Ticked{}, err
 	}
 	queue := tick.Task.Queue
