@@ -143,7 +143,8 @@ func (s *Scheduler) newEntry(schedule Schedule) (*entry, error) {
 	}
 	schedule.Task = schedule.Task.Clone()
 	sample := schedule.tickTask(time.Unix(0, 0))
-	if err := sample.Prepare(); err != nil {
+	tick := broker.Tick{Task: sample}
+	if err := tick.Check(); err != nil {
 		return nil, err
 	}
 	return &entry{Schedule: schedule, queue: sample.Queue, timing: timing, place: -1}, nil

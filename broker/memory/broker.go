@@ -19,7 +19,6 @@ import (
 )
 
 const (
-	defaultMaxEnded = 100_000
 	// sweepBatch is how many overdue tasks a call drops, besides one for each
 	// task that the call itself is about.
 	sweepBatch = 100
@@ -44,14 +43,13 @@ type Options struct {
 	// Logger gets warnings: ended tasks dropped before their time, malformed
 	// tasks, and what the storage failed to delete. Default: silent.
 	Logger *slog.Logger
-	// MaxEnded is how many ended tasks of each queue stay readable, of each
-	// kind of end (completed, failed, cancelled). Beyond it those that ended
-	// first are dropped, whatever their retention. Default: 100,000.
-	MaxEnded int
+	// Bounds say how many ended tasks of each queue stay readable. Beyond a
+	// count those that ended first are dropped. Default: see broker.Bounds.
+	Bounds broker.Bounds
 }
 
-// Broker keeps tasks in memory. It implements broker.Broker, broker.Inspector
-// and broker.Timetable, and is safe for concurrent use.
+// Broker keeps tasks in memory. It implements broker.Broker and all the
+// optional interfaces beside it, and is safe for concurrent use.
 //
 // It has no goroutines: the calls do all the work, and drop what is overdue by
 // the way. Its clock is time.Now, so it works inside testing/synctest. Tokens
@@ -61,11 +59,11 @@ type Options struct {
 // when their context ends while they wait for another call's storage; the other
 // methods take no notice of it.
 type Broker struct {
-	storage  storage.Storage // may be nil
-	log      *slog.Logger
-	maxEnded int
-	loadErr  error         // why New could not load
-	done     chan struct{} // closed by Close
+	storage storage.Storage // may be nil
+	log     *slog.Logger
+	bounds  broker.Bounds
+	loadErr error         // why New could not load
+	done    chan struct{} // closed by Close
 
 	lock      lock // guards the rest
 	closed    bool
@@ -76,6 +74,11 @@ type Broker struct {
 	retained  heap                   // the ended tasks of all queues, by when they go
 	lobbies   map[string]*lobby      // of the queues that callers wait for
 	schedules map[scheduleID]*schedule
+	holds     map[holdID]*hold // locks of Unique and Gather
+	lapses    lapses
+	paused    map[string]struct{}
+	dropped   map[string]map[task.Status]int
+	listeners map[*listener]struct{}
 	touched   []*queue // what this call has changed
 	spare     *queue   // a forgotten one, to be used again
 }
@@ -84,6 +87,8 @@ var (
 	_ broker.Broker    = (*Broker)(nil)
 	_ broker.Inspector = (*Broker)(nil)
 	_ broker.Timetable = (*Broker)(nil)
+	_ broker.Operator  = (*Broker)(nil)
+	_ broker.Notifier  = (*Broker)(nil)
 )
 
 // New returns a broker with the tasks that its storage holds. Nil options are
@@ -102,18 +107,19 @@ func New(opts *Options) *Broker {
 	b := &Broker{
 		storage:   opts.Storage,
 		log:       opts.Logger,
-		maxEnded:  opts.MaxEnded,
+		bounds:    opts.Bounds,
 		done:      make(chan struct{}),
 		queues:    make(map[string]*queue),
 		known:     make(map[string]struct{}),
 		lobbies:   make(map[string]*lobby),
 		schedules: make(map[scheduleID]*schedule),
+		holds:     make(map[holdID]*hold),
+		paused:    make(map[string]struct{}),
+		dropped:   make(map[string]map[task.Status]int),
+		listeners: make(map[*listener]struct{}),
 	}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
-	}
-	if b.maxEnded < 1 {
-		b.maxEnded = defaultMaxEnded
 	}
 	now := time.Now()
 	b.counter = max(now.UnixMicro(), 0)
@@ -137,6 +143,7 @@ func (b *Broker) Close() error {
 	close(b.done)
 	b.queues, b.known, b.stored, b.schedules = nil, nil, nil, nil
 	b.retained, b.spare = heap{}, nil
+	b.holds, b.lapses = nil, nil
 	return nil
 }
 
@@ -165,6 +172,7 @@ func (b *Broker) usable() error {
 // those who wait for what has changed, and unlocks.
 func (b *Broker) exit(now time.Time, n int) {
 	b.sweep(now.UnixNano(), sweepBatch+n)
+	b.sweepLocks(now.UnixNano(), sweepBatch+n)
 	for _, q := range b.touched {
 		q.touched = false
 		if len(q.tasks) == 0 {

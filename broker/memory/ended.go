@@ -11,7 +11,6 @@ import (
 type ended struct {
 	first, last *entry
 	count       int
-	dropped     int // before their time
 }
 
 func (l *ended) push(e *entry) {
@@ -45,15 +44,27 @@ func (b *Broker) retain(e *entry) {
 	l := e.queue.ended(e.task.Status)
 	l.push(e)
 	b.retained.push(e)
-	if l.count <= b.maxEnded {
+	most := b.bounds.Of(e.task.Status).Count
+	if l.count <= most {
 		return
 	}
-	if l.dropped%b.maxEnded == 0 {
-		b.log.Warn("dropping ended tasks before their time: there are more than MaxEnded",
-			"queue", e.queue.name, "status", e.task.Status, "max", b.maxEnded, "dropped", l.dropped+1)
+	if dropped := b.countDropped(e); (dropped-1)%max(most, 1) == 0 {
+		b.log.Warn("dropping ended tasks before their time: there are more than the Bounds",
+			"queue", e.queue.name, "status", e.task.Status, "max", most, "dropped", dropped)
 	}
-	l.dropped++
 	b.drop(l.first)
+}
+
+// countDropped returns how many of the queue and status were dropped before
+// their time, another one included.
+func (b *Broker) countDropped(e *entry) int {
+	counts := b.dropped[e.queue.name]
+	if counts == nil {
+		counts = make(map[task.Status]int)
+		b.dropped[e.queue.name] = counts
+	}
+	counts[e.task.Status]++
+	return counts[e.task.Status]
 }
 
 // sweep drops what is overdue, at most that many.

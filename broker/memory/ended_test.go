@@ -15,11 +15,11 @@ import (
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
-// MaxEnded drops what ended first, not what goes next, and says so.
-func TestMaxEnded(t *testing.T) {
+// A bound drops what ended first, not what goes next, and says so.
+func TestBounds(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	r := newRig(t, &memory.Options{MaxEnded: 3, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	r := newRig(t, &memory.Options{Bounds: bounds(3), Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	r.keep(3*time.Hour, task.StatusCompleted, "a")
 	r.keep(2*time.Hour, task.StatusCompleted, "b")
 	r.keep(1*time.Hour, task.StatusFailed, numbers(3)...)
@@ -37,7 +37,7 @@ func TestMaxEnded(t *testing.T) {
 	for range 3 {
 		r.keep(time.Hour, task.StatusCompleted, "e")
 	}
-	if n := strings.Count(log.String(), "MaxEnded"); n != 2 || !strings.Contains(log.String(), "dropped=4") {
+	if n := strings.Count(log.String(), "Bounds"); n != 2 || !strings.Contains(log.String(), "dropped=4") {
 		t.Errorf("logged %d times, want for the first and the fourth that was dropped:\n%s", n, log.String())
 	}
 	if n := r.Retained(); n != 6 {

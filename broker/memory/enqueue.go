@@ -33,6 +33,7 @@ func (b *Broker) Enqueue(ctx context.Context, tasks []*task.Task) []error {
 	for i, t := range tasks { // not before: a task may be in the batch twice
 		if errs.at(i) == nil {
 			t.Status, _ = waits(t, now)
+			t.ID = own[i].ID
 		}
 	}
 	return errs.errs
@@ -52,6 +53,9 @@ func (b *Broker) enqueue(t *task.Task, now time.Time) error {
 			return &task.DuplicateError{ID: t.ID}
 		}
 		return nil
+	}
+	if digest := t.LockKey(); digest != "" {
+		return b.enqueueUnique(t, digest, now)
 	}
 	var due int64
 	t.Status, due = waits(t, now)

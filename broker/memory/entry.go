@@ -12,12 +12,16 @@ import (
 // entry is a task and where it stands. Its task belongs to the broker alone;
 // its Status says in which heap or list of the queue the entry is.
 type entry struct {
-	task      *task.Task
-	storageID uuid.UUID
-	queue     *queue
-	turn      int64 // orders the tasks of one priority
-	released  bool  // goes before those that were not
-	answered  bool  // an attempt of it was answered for
+	task       *task.Task
+	storageID  uuid.UUID
+	queue      *queue
+	turn       int64 // orders the tasks of one priority
+	released   bool  // goes before those that were not
+	answered   bool  // an attempt of it was answered for
+	doomed     bool  // to be cancelled, and kept for
+	doomedKeep time.Duration
+	hold       *hold           // its lock, if it has one
+	waiters    []chan struct{} // of those who wait for its end
 
 	key        key    // of a waiting task: when it is due; running: expires; ended: goes
 	place      int    // in its heap

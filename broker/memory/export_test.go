@@ -32,6 +32,9 @@ func (b *Broker) Leftovers() []string {
 	for id := range b.stored {
 		left = append(left, "stored ID "+id.String())
 	}
+	for id := range b.holds {
+		left = append(left, "a lock of queue "+id.queue)
+	}
 	if n := b.retained.len(); n > 0 {
 		left = append(left, fmt.Sprintf("%d retained tasks", n))
 	}

@@ -74,7 +74,7 @@ func (b *Broker) lease(req *broker.LeaseRequest, now time.Time) ([]broker.Lease,
 	d := draft{req: req, now: now, token: b.draw()}
 	for _, name := range req.Queues {
 		q := b.queues[name]
-		if q == nil {
+		if q == nil || b.isPaused(name) {
 			continue
 		}
 		b.promote(q, now.UnixNano())
@@ -120,7 +120,7 @@ func (b *Broker) grant(e *entry, d *draft) error {
 	b.put(e, expires)
 	d.leases = append(d.leases, broker.Lease{
 		Task: t, Queue: t.Queue, ID: t.ID, Deliveries: t.Deliveries, Token: t.Token, Priority: t.Priority,
-		Expires: d.now.Add(d.req.Duration),
+		Lock: t.LockKey(), Cancelled: e.doomed, Expires: d.now.Add(d.req.Duration),
 	})
 	return nil
 }
@@ -139,8 +139,14 @@ func (b *Broker) Extend(_ context.Context, leases []broker.Lease, by time.Durati
 			errs.add(i, task.ErrLeaseLost)
 			continue
 		}
+		if p := leases[i].Progress; p != nil {
+			e.task.Progress = *p
+		}
 		b.lift(e)
 		b.put(e, after(now, by))
+		if e.doomed {
+			errs.add(i, task.ErrCancelled)
+		}
 	}
 	return errs.errs
 }

@@ -47,6 +47,7 @@ func (b *Broker) load(now time.Time) error {
 	for _, r := range tasks {
 		b.admit(r, now)
 	}
+	b.freeHeld(now.UnixNano())
 	return nil
 }
 
@@ -143,5 +144,6 @@ func (b *Broker) admit(r restored, now time.Time) {
 		return
 	}
 	e := b.insert(t, r.id, at)
+	b.relock(e, now)
 	e.answered = t.Attempt > 0 || t.Status.Ended() || t.Status == task.StatusRetrying
 }

@@ -202,8 +202,8 @@ func TestRetentionByDefault(t *testing.T) {
 	})
 }
 
-// MaxEnded holds for what was loaded, too.
-func TestMaxEndedOverRestart(t *testing.T) {
+// A bound holds for what was loaded, too.
+func TestBoundsOverRestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newRecords(t)
@@ -217,7 +217,7 @@ func TestMaxEndedOverRestart(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		_ = r.Close()
-		r = newRig(t, &memory.Options{Storage: s, MaxEnded: 2})
+		r = newRig(t, &memory.Options{Storage: s, Bounds: bounds(2)})
 		if found := r.list(task.StatusFailed); !slices.Equal(found, []string{"4", "3"}) {
 			t.Errorf("failed tasks are %q, want 4 and 3, which ended last", found)
 		}
@@ -326,7 +326,7 @@ func TestLeftBehindTwin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newRecords(t)
-		r := newRig(t, &memory.Options{Storage: s, MaxEnded: 1})
+		r := newRig(t, &memory.Options{Storage: s, Bounds: bounds(1)})
 		id := uuid.New()
 		twins := labelled("a", "b")
 		twins[0].ID, twins[0].Queue, twins[1].ID, twins[1].Queue = id, "a", id, "b"

@@ -1,6 +1,8 @@
 package memory
 
 import (
+	"time"
+
 	"github.com/google/uuid"
 
 	"github.com/nex-gen-tech/jobsy/task"
@@ -88,7 +90,6 @@ func (b *Broker) forget(q *queue) {
 	delete(b.queues, q.name)
 	if q.peak <= sparePeak {
 		b.spare = q
-		q.completed.dropped, q.failed.dropped, q.cancelled.dropped = 0, 0, 0
 	}
 }
 
@@ -111,6 +112,7 @@ func (b *Broker) remove(e *entry) {
 	b.lift(e)
 	delete(e.queue.tasks, e.task.ID)
 	delete(b.stored, e.storageID)
+	b.conclude(e)
 }
 
 // put places an entry by its Status.
@@ -120,8 +122,20 @@ func (b *Broker) put(e *entry, at int64) {
 	if h := e.queue.heap(e.task.Status); h != nil {
 		h.push(e)
 	} else {
+		b.conclude(e)
 		b.retain(e)
 	}
+}
+
+// conclude sees to those who wait for the task's end: it has ended or is gone.
+func (b *Broker) conclude(e *entry) {
+	if e.waiters != nil {
+		e.announce()
+	}
+	if e.hold != nil {
+		b.unlock(e, time.Now().UnixNano())
+	}
+	e.doomed = false
 }
 
 // lift takes an entry out of its place, so that its Status may change.

@@ -160,3 +160,9 @@ func numbers(n int) []string {
 	}
 	return all
 }
+
+// bounds keeps n ended tasks of each kind.
+func bounds(n int) broker.Bounds {
+	bound := broker.Bound{Count: n}
+	return broker.Bounds{Completed: bound, Failed: bound, Cancelled: bound}
+}

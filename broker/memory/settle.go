@@ -31,6 +31,7 @@ func (b *Broker) settle(o *broker.Outcome, now time.Time) error {
 	if e == nil {
 		return task.ErrLeaseLost
 	}
+	o = b.decided(o, e)
 	if o.Status.Ended() && o.Keep <= 0 {
 		if err := b.erase(e.storageID); err != nil {
 			return err
@@ -48,6 +49,23 @@ func (b *Broker) settle(o *broker.Outcome, now time.Time) error {
 	e.answered = e.answered || !e.released
 	b.put(e, at)
 	return nil
+}
+
+// decided is the outcome that counts: a task that is to be cancelled ends so, and
+// one that somebody waits for stays readable.
+func (b *Broker) decided(o *broker.Outcome, e *entry) *broker.Outcome {
+	if !o.Status.Ended() && !e.doomed {
+		return o
+	}
+	own := *o
+	if e.doomed && o.Status != task.StatusCompleted {
+		own.Status, own.Keep = task.StatusCancelled, e.doomedKeep
+	}
+	own.Keep = b.bounds.Keep(own.Status, own.Keep)
+	if len(e.waiters) > 0 {
+		own.Keep = max(own.Keep, waitedKeep)
+	}
+	return &own
 }
 
 // settled returns what the task becomes, and when it is due or goes.

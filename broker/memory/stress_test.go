@@ -20,11 +20,11 @@ import (
 func TestStress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		stress(t, newRig(t, &memory.Options{MaxEnded: 50}))
+		stress(t, newRig(t, &memory.Options{Bounds: bounds(50)}))
 	})
 	synctest.Test(t, func(t *testing.T) {
 		s := newRecords(t)
-		stress(t, newRig(t, &memory.Options{MaxEnded: 50, Storage: s}))
+		stress(t, newRig(t, &memory.Options{Bounds: bounds(50), Storage: s}))
 		if n := s.count(); n != 0 {
 			t.Errorf("the storage has %d tasks, want none", n)
 		}

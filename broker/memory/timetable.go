@@ -59,7 +59,7 @@ func checkSchedule(queue, name string) error {
 // Tick implements broker.Timetable. When the storage fails to save the task, the
 // tick is not taken.
 func (b *Broker) Tick(_ context.Context, tick broker.Tick) (broker.Ticked, error) {
-	if err := prepare("Tick.Task", tick.Task); err != nil {
+	if err := tick.Check(); err != nil {
 		return broker.Ticked{}, err
 	}
 	s, now, err := b.enterSchedule(tick.Task.Queue, tick.Schedule)

@@ -48,7 +48,7 @@ func (b *Broker) block(queues []string, w *waiter, now time.Time) *waiter {
 			b.lobbies[name] = l
 		}
 		w.enter(l, again)
-		if q := b.queues[name]; q != nil && l.front() == w {
+		if q := b.queues[name]; q != nil && l.front() == w && !b.isPaused(name) {
 			w.alarm = min(w.alarm, q.next())
 		}
 	}
@@ -84,7 +84,7 @@ func (b *Broker) unblock(w *waiter) {
 // wake lets the first who waits for the queue know what it does not know yet.
 func (b *Broker) wake(q *queue) {
 	l := b.lobbies[q.name]
-	if l == nil {
+	if l == nil || b.isPaused(q.name) {
 		return
 	}
 	if w := l.front(); q.next() < w.alarm {

@@ -1,0 +1,284 @@
+package memory
+
+import (
+	pq "container/heap"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// holdID names a lock: those of two queues have nothing to do with each other.
+type holdID struct{ queue, digest string }
+
+// hold is a lock that a task has by its Unique or Gather.
+type hold struct {
+	id     holdID
+	mode   task.UniqueMode // NotUnique: gather
+	holder *entry          // with Throttle only until it is gone
+	task   uuid.UUID       // of the holder
+	first  int64           // when the first one came
+	until  int64           // Throttle
+	place  int             // in lapses
+
+	next *entry // Latest: waits for the holder to end
+	due  int64  // of next
+}
+
+// lapses orders throttling holds by when they end.
+type lapses []*hold
+
+func (l lapses) Len() int           { return len(l) }
+func (l lapses) Less(i, j int) bool { return l[i].until < l[j].until }
+func (l lapses) Swap(i, j int) {
+	l[i], l[j] = l[j], l[i]
+	l[i].place, l[j].place = i, j
+}
+
+// Push implements heap.Interface.
+func (l *lapses) Push(x any) {
+	h := x.(*hold)
+	h.place = len(*l)
+	*l = append(*l, h)
+}
+
+// Pop implements heap.Interface.
+func (l *lapses) Pop() any {
+	last := (*l)[len(*l)-1]
+	*l = (*l)[:len(*l)-1]
+	return last
+}
+
+// waits reports whether the entry waits for its first run.
+func (e *entry) waits() bool {
+	return e != nil && (e.task.Status == task.StatusPending || e.task.Status == task.StatusScheduled)
+}
+
+func (e *entry) unended() bool { return e != nil && !e.task.Status.Ended() }
+
+// enqueueUnique takes a prepared task that meets the lock of its key. The task
+// gets the ID of the one whose place it takes, or that it is a member of.
+func (b *Broker) enqueueUnique(t *task.Task, digest string, now time.Time) error {
+	h := b.holds[holdID{t.Queue, digest}]
+	at := now.UnixNano()
+	switch {
+	case h == nil:
+	case h.mode == task.Throttle && h.until > at,
+		h.mode == task.UntilStarted && h.holder.waits(),
+		h.mode == task.UntilEnded && h.holder.unended():
+		return &task.DuplicateError{ID: h.task, Unique: true}
+	case h.mode == task.Debounce && h.holder.waits():
+		return b.supersede(h.holder, t, debounced(h, t, now))
+	case h.mode == task.Latest && h.holder.waits():
+		return b.supersede(h.holder, t, h.holder.key.at)
+	case h.mode == task.Latest && h.holder.unended() && h.next != nil:
+		h.due = nanos(t.RunAt)
+		return b.supersede(h.next, t, never)
+	case h.mode == task.Latest && h.holder.unended():
+		return b.follow(h, t)
+	case h.mode == task.NotUnique && h.holder.gathers():
+		return b.gather(h, t, now)
+	}
+	return b.hold(holdID{t.Queue, digest}, t, now)
+}
+
+// debounced is when the holder is due after the newcomer t.
+func debounced(h *hold, t *task.Task, now time.Time) int64 {
+	if h.holder.task.Status == task.StatusPending {
+		return 0
+	}
+	due := after(now, t.Unique.For)
+	if t.Unique.Limit > 0 {
+		due = min(due, h.first+int64(t.Unique.Limit))
+	}
+	return due
+}
+
+// supersede has the newcomer take the place of a waiting task.
+func (b *Broker) supersede(e *entry, t *task.Task, due int64) error {
+	t.ID, t.Status = e.task.ID, e.task.Status
+	if err := b.save(t, e.storageID, due); err != nil {
+		return err
+	}
+	b.lift(e)
+	e.task = t
+	b.put(e, due)
+	return nil
+}
+
+// follow has the newcomer wait for the end of the holder.
+func (b *Broker) follow(h *hold, t *task.Task) error {
+	t.Status = task.StatusScheduled
+	id := b.storageID(t)
+	if err := b.save(t, id, never); err != nil {
+		return err
+	}
+	h.next, h.due = b.insert(t, id, never), nanos(t.RunAt)
+	h.next.hold = h
+	return nil
+}
+
+// gathers reports whether the group of the entry is open.
+func (e *entry) gathers() bool {
+	return e.waits() && 1+len(e.task.Members) < e.task.Gather.Size && e.size() < task.MaxGatherBytes
+}
+
+func (e *entry) size() int {
+	n := len(e.task.Payload)
+	for _, m := range e.task.Members {
+		n += len(m.Payload) + len(m.Name)
+	}
+	return n
+}
+
+// gather makes the newcomer a member of the holder's group.
+func (b *Broker) gather(h *hold, t *task.Task, now time.Time) error {
+	own, e := t.ID, h.holder
+	t.ID = e.task.ID
+	for _, m := range e.task.Members {
+		if m.ID == own {
+			return nil // the repeat of a call whose reply was lost
+		}
+	}
+	group := e.task.Clone()
+	group.Members = append(group.Members, member(t, own))
+	due := min(h.first+int64(group.Gather.Delay), after(now, group.Gather.Quiet))
+	if e.task.Status == task.StatusPending || 1+len(group.Members) >= group.Gather.Size {
+		group.Status, due = task.StatusPending, 0
+	}
+	if err := b.save(group, e.storageID, due); err != nil {
+		return err
+	}
+	b.lift(e)
+	if e.task.Status != group.Status {
+		e.turn = b.draw()
+	}
+	e.task = group
+	b.put(e, due)
+	return nil
+}
+
+// member is what a group keeps of a task.
+func member(t *task.Task, id uuid.UUID) *task.Task {
+	m := task.New(t.Name, t.Payload)
+	m.ID, m.Headers, m.EnqueuedAt = id, t.Headers, t.EnqueuedAt
+	m.Queue, m.Priority, m.MaxRetry, m.Timeout = t.Queue, task.MediumPriority, task.DefaultMaxRetry, task.DefaultTimeout
+	return m
+}
+
+// hold takes a task with its lock. A lock that stood before is void.
+func (b *Broker) hold(id holdID, t *task.Task, now time.Time) error {
+	due := nanos(t.RunAt)
+	switch {
+	case t.Gather.Key != "":
+		due = after(now, t.Gather.Quiet)
+	case t.Unique.Mode == task.Debounce:
+		due = max(due, after(now, t.Unique.For))
+	}
+	t.Status = task.StatusScheduled
+	if due <= now.UnixNano() {
+		t.Status, due = task.StatusPending, 0
+	}
+	storageID := b.storageID(t)
+	if err := b.save(t, storageID, due); err != nil {
+		return err
+	}
+	b.giveLock(id, b.insert(t, storageID, due), now)
+	return nil
+}
+
+// giveLock gives the lock to an entry.
+func (b *Broker) giveLock(id holdID, e *entry, now time.Time) {
+	if old := b.holds[id]; old != nil {
+		b.lapse(old)
+	}
+	h := &hold{id: id, mode: e.task.Unique.Mode, holder: e, task: e.task.ID, first: now.UnixNano(), place: -1}
+	e.hold = h
+	b.holds[id] = h
+	if h.mode == task.Throttle {
+		h.until = after(now, e.task.Unique.For)
+		pq.Push(&b.lapses, h)
+	}
+}
+
+// lapse ends a lock.
+func (b *Broker) lapse(h *hold) {
+	delete(b.holds, h.id)
+	if h.holder != nil {
+		h.holder.hold = nil
+	}
+	if h.mode == task.Throttle && h.place >= 0 {
+		pq.Remove(&b.lapses, h.place)
+		h.place = -1
+	}
+}
+
+// unlock lets go of the lock of a task that has ended or is gone. The one that
+// has waited for it is due.
+func (b *Broker) unlock(e *entry, now int64) {
+	h := e.hold
+	switch {
+	case h == nil:
+		return
+	case h.next == e:
+		h.next = nil
+	case h.mode == task.Throttle:
+		h.holder = nil
+	case h.next == nil:
+		b.lapse(h)
+	default:
+		b.promoteNext(h, now)
+	}
+	e.hold = nil
+}
+
+func (b *Broker) promoteNext(h *hold, now int64) {
+	next := h.next
+	h.holder, h.task, h.next = next, next.task.ID, nil
+	b.lift(next)
+	next.task.Status = task.StatusScheduled
+	due := h.due
+	if due <= now {
+		next.task.Status, next.turn, due = task.StatusPending, b.draw(), 0
+	}
+	b.put(next, due)
+	if err := b.save(next.task, next.storageID, due); err != nil {
+		b.log.Warn("cannot save a task that has become due", "queue", next.queue.name, "id", next.task.ID, "error", err)
+	}
+}
+
+// sweepLocks ends locks whose time has passed, at most that many.
+func (b *Broker) sweepLocks(now int64, most int) {
+	for ; most > 0 && len(b.lapses) > 0 && b.lapses[0].until <= now; most-- {
+		b.lapse(b.lapses[0])
+	}
+}
+
+// relock gives a task that was loaded from the storage its lock back.
+func (b *Broker) relock(e *entry, now time.Time) {
+	digest := e.task.LockKey()
+	if digest == "" || e.task.Status.Ended() {
+		return
+	}
+	id := holdID{e.task.Queue, digest}
+	switch h := b.holds[id]; {
+	case h == nil:
+		b.giveLock(id, e, now)
+	case h.mode == task.Latest && h.next == nil && e.key.at >= never:
+		h.next, e.hold = e, h
+	case h.mode == task.Latest && h.next == nil && h.holder.key.at >= never:
+		h.next, h.holder, h.task = h.holder, e, e.task.ID
+		e.hold = h
+	}
+}
+
+// freeHeld makes tasks due that were held for one that the storage has no more.
+func (b *Broker) freeHeld(now int64) {
+	for _, h := range b.holds {
+		if h.mode == task.Latest && h.next == nil && h.holder.key.at >= never {
+			h.next, h.due = h.holder, 0
+			b.promoteNext(h, now)
+		}
+	}
+}
