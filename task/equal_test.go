@@ -63,7 +63,26 @@ func randomTask(r *rand.Rand) *task.Task {
 	for range r.IntN(5) {
 		t.Headers[text(r, 20)] = text(r, 20)
 	}
+	t.Unique = task.Unique{
+		Mode: task.UntilStarted + task.UniqueMode(r.IntN(5)), Key: "k" + text(r, 9),
+		For: pick(r, 1, time.Hour), Limit: pick(r, 0, time.Hour),
+	}
+	t.Gather = task.Gather{Key: "g" + text(r, 9), Size: 2 + r.IntN(999), Delay: time.Hour, Quiet: pick(r, 1, time.Minute)}
+	t.Progress = task.Progress{Fraction: r.Float64(), Text: text(r, 30), At: instant(r)}
+	for i := range 1 + r.IntN(3) {
+		t.History = append(t.History, task.Run{
+			Attempt: i + 1, StartedAt: instant(r), EndedAt: instant(r), Worker: text(r, 9), Error: text(r, 30), Stack: text(r, 30),
+		})
+		t.Members = append(t.Members, randomMember(r, t.Queue))
+	}
 	return t
+}
+
+func randomMember(r *rand.Rand, queue string) *task.Task {
+	m := task.New("m"+text(r, 9), raw(r, 1+r.IntN(30)))
+	m.Headers, m.EnqueuedAt = map[string]string{"h": text(r, 9)}, instant(r)
+	m.Queue, m.Priority, m.MaxRetry, m.Timeout = queue, task.MediumPriority, task.DefaultMaxRetry, task.DefaultTimeout
+	return m
 }
 
 func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }

@@ -64,6 +64,9 @@ func TestRecordRoundTripOfEachField(t *testing.T) {
 			t.Fatalf("randomTask leaves %s out", field.Name)
 		}
 		reflect.ValueOf(want).Elem().FieldByIndex(field.Index).Set(value)
+		for _, m := range want.Members {
+			m.Queue = want.Queue
+		}
 		if diff := differ(want, decode(t, encode(t, want))); diff != "" {
 			t.Errorf("differs after a round trip: %s", diff)
 		}
@@ -112,8 +115,8 @@ func TestRecordWithDefaultsSpelledOut(t *testing.T) {
 
 func TestRecordUnknownFieldsSurvive(t *testing.T) {
 	t.Parallel()
-	before := proto{}.varint(14, 300)
-	unknown := before.bytes(25, []byte("of a newer version")).fixed64(99, 7).fixed32(1<<29-1, 9).
+	before := proto{}.varint(15, 300)
+	unknown := before.bytes(28, []byte("of a newer version")).fixed64(99, 7).fixed32(1<<29-1, 9).
 		bytes(9, []byte("a known number of another type"))
 	record := slices.Concat(before, encode(t, minimal()), unknown[len(before):])
 

@@ -74,7 +74,9 @@ func TestPrepareClearsWhatTheBrokerRecords(t *testing.T) {
 		got := randomTask(r)
 		got.RunAt, got.Deadline, got.EnqueuedAt = time.Unix(1e9, 0), time.Unix(2e9, 0), time.Unix(3e9, 0)
 		delete(got.Headers, "")
+		got.Unique, got.Gather = task.Unique{Mode: task.UntilEnded}, task.Gather{}
 		want := got.Clone()
+		want.Progress, want.History, want.Members = task.Progress{}, nil, nil
 		want.Status, want.Attempt, want.LastError, want.Result = "", 0, "", nil
 		want.StartedAt, want.EndedAt, want.Deliveries, want.Token, want.Worker = time.Time{}, time.Time{}, 0, 0, ""
 		if err := got.Prepare(); err != nil {

@@ -1,0 +1,132 @@
+package task_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+func TestUniqueAndGatherRules(t *testing.T) {
+	t.Parallel()
+	second := time.Second
+	for name, c := range map[string]struct {
+		task  task.Task
+		field string // of the error; "": none
+	}{
+		"until ended":            {task: task.Task{Unique: task.Unique{Mode: task.UntilEnded}}},
+		"throttle":               {task: task.Task{Unique: task.Unique{Mode: task.Throttle, For: second}}},
+		"debounce":               {task: task.Task{Unique: task.Unique{Mode: task.Debounce, For: second, Limit: second}}},
+		"gather":                 {task: task.Task{Gather: task.Gather{Key: "k", Size: 2}}},
+		"unknown mode":           {task.Task{Unique: task.Unique{Mode: 6}}, "Unique.Mode"},
+		"negative mode":          {task.Task{Unique: task.Unique{Mode: -1}}, "Unique.Mode"},
+		"key without mode":       {task.Task{Unique: task.Unique{Key: "k"}}, "Unique.Mode"},
+		"long key":               {task.Task{Unique: task.Unique{Mode: task.Latest, Key: strings.Repeat("k", 513)}}, "Unique.Key"},
+		"throttle without For":   {task.Task{Unique: task.Unique{Mode: task.Throttle}}, "Unique.For"},
+		"For without throttle":   {task.Task{Unique: task.Unique{Mode: task.Latest, For: second}}, "Unique.For"},
+		"Limit below For":        {task.Task{Unique: task.Unique{Mode: task.Debounce, For: second, Limit: 1}}, "Unique.Limit"},
+		"Limit without debounce": {task.Task{Unique: task.Unique{Mode: task.UntilEnded, Limit: second}}, "Unique.Limit"},
+		"size without key":       {task.Task{Gather: task.Gather{Size: 3}}, "Gather.Key"},
+		"size of one":            {task.Task{Gather: task.Gather{Key: "k", Size: 1}}, "Gather.Size"},
+		"size over 1000":         {task.Task{Gather: task.Gather{Key: "k", Size: 1001}}, "Gather.Size"},
+		"negative delay":         {task.Task{Gather: task.Gather{Key: "k", Delay: -1}}, "Gather.Delay"},
+		"negative quiet":         {task.Task{Gather: task.Gather{Key: "k", Quiet: -1}}, "Gather.Quiet"},
+		"long gather key":        {task.Task{Gather: task.Gather{Key: strings.Repeat("k", 513)}}, "Gather.Key"},
+		"both":                   {task.Task{Unique: task.Unique{Mode: task.Latest}, Gather: task.Gather{Key: "k"}}, "Unique.Mode"},
+		"gathered later":         {task.Task{RunAt: time.Now(), Gather: task.Gather{Key: "k"}}, "RunAt"},
+	} {
+		c.task.Name = "n"
+		err := c.task.Prepare()
+		var field *task.FieldError
+		switch {
+		case c.field == "" && err != nil:
+			t.Errorf("%s: Prepare: %v", name, err)
+		case c.field != "" && (!errors.As(err, &field) || field.Field != c.field):
+			t.Errorf("%s: Prepare returned %v, want a *FieldError of %s", name, err, c.field)
+		}
+	}
+}
+
+func TestGatherDefaults(t *testing.T) {
+	t.Parallel()
+	gathered := task.New("n", nil)
+	gathered.Gather.Key = "k"
+	if err := gathered.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	if want := (task.Gather{Key: "k", Size: 100, Delay: time.Minute, Quiet: time.Minute}); gathered.Gather != want {
+		t.Errorf("Gather is %+v, want %+v", gathered.Gather, want)
+	}
+}
+
+// What excludes each other has one lock, and nothing else has it.
+func TestLockKey(t *testing.T) {
+	t.Parallel()
+	key := func(name, payload string, u task.Unique, gather string) string {
+		return (&task.Task{Name: name, Payload: []byte(payload), Unique: u, Gather: task.Gather{Key: gather}}).LockKey()
+	}
+	ended, given, latest := task.Unique{Mode: task.UntilEnded}, task.Unique{Mode: task.UntilEnded, Key: "k"}, task.Unique{Mode: task.Latest}
+	if k := key("n", "p", task.Unique{}, ""); k != "" {
+		t.Errorf("a task without either has key %q", k)
+	}
+	for _, same := range [][2]string{
+		{key("n", "p", ended, ""), key("n", "p", task.Unique{Mode: task.UntilStarted}, "")},
+		{key("n", "p", given, ""), key("m", "q", given, "")},
+		{key("n", "p", latest, ""), key("n", "q", latest, "")},
+		{key("n", "p", task.Unique{}, "g"), key("n", "q", task.Unique{}, "g")},
+	} {
+		if same[0] != same[1] || len(same[0]) != 22 {
+			t.Errorf("keys differ: %q", same)
+		}
+	}
+	all := map[string]bool{}
+	for _, k := range []string{
+		key("n", "p", ended, ""), key("n", "q", ended, ""), key("m", "p", ended, ""), key("np", "", ended, ""),
+		key("n", "p", given, ""), key("n", "p", latest, ""), key("n", "p", task.Unique{}, "k"),
+	} {
+		if all[k] {
+			t.Errorf("two that do not exclude each other have key %q", k)
+		}
+		all[k] = true
+	}
+}
+
+func TestHistoryIsBounded(t *testing.T) {
+	t.Parallel()
+	var ran task.Task
+	for i := range 12 {
+		ran.Record(task.Run{Attempt: i + 1, Error: strings.Repeat("e", 2000), Stack: strings.Repeat("s", 5000) + "\xff"})
+	}
+	if len(ran.History) != 10 || ran.History[0].Attempt != 3 || ran.History[9].Attempt != 12 {
+		t.Fatalf("History has %d runs, the first is %d, want the last ten of twelve", len(ran.History), ran.History[0].Attempt)
+	}
+	if r := ran.History[0]; len(r.Error) > 1<<10+3 || len(r.Stack) > 4<<10+3 {
+		t.Errorf("a run has %d bytes of error and %d of stack", len(r.Error), len(r.Stack))
+	}
+}
+
+// A record that members are appended to is the record of a group.
+func TestAppendMember(t *testing.T) {
+	t.Parallel()
+	leader := minimal()
+	member := &task.Task{ID: uuid.New(), Name: "m", Payload: []byte("p"), Headers: map[string]string{"a": "b"}, EnqueuedAt: time.Unix(0, 5)}
+	group := decode(t, member.AppendMember(member.AppendMember(encode(t, leader))))
+	if len(group.Members) != 2 {
+		t.Fatalf("the group has %d members, want 2", len(group.Members))
+	}
+	got := group.Members[1]
+	if got.ID != member.ID || got.Name != "m" || string(got.Payload) != "p" || got.Headers["a"] != "b" || !got.EnqueuedAt.Equal(member.EnqueuedAt) {
+		t.Errorf("a member is %+v", got)
+	}
+	nested := decode(t, encode(t, group))
+	if err := new(task.Task).UnmarshalBinary(proto(encode(t, leader)).bytes(27, encode(t, nested))); !errors.Is(err, task.ErrRecord) {
+		t.Errorf("a member with members is %v, want ErrRecord", err)
+	}
+	if err := new(task.Task).UnmarshalBinary(proto(encode(t, leader)).bytes(27, []byte{0xff})); !errors.Is(err, task.ErrRecord) {
+		t.Errorf("a member of garbage is %v, want ErrRecord", err)
+	}
+}
