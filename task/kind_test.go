@@ -62,11 +62,12 @@ func TestKindSetsTheTaskUp(t *testing.T) {
 	t.Parallel()
 	full := task.Kind[string]{
 		Name: "n", Queue: "q", Priority: task.HighPriority, MaxRetry: -1, Timeout: time.Minute, Retention: time.Hour,
+		Unique: task.Unique{Mode: task.Throttle, Key: "k", For: time.Hour}, Gather: task.Gather{Key: "g", Size: 7},
 	}
 	got := full.New("x")
 	want := &task.Task{
 		ID: got.ID, Name: "n", Payload: []byte(`"x"`), Queue: "q", Priority: task.HighPriority, MaxRetry: -1,
-		Timeout: time.Minute, Retention: time.Hour,
+		Timeout: time.Minute, Retention: time.Hour, Unique: full.Unique, Gather: full.Gather,
 	}
 	if diff := differ(want, got); diff != "" || got.ID.Version() != 7 {
 		t.Errorf("id %v; %s", got.ID, diff)

@@ -2,8 +2,11 @@ package task
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Messages within the record. Their field numbers, too, never change.
@@ -29,8 +32,6 @@ const (
 	fieldRunError   = 5
 	fieldRunStack   = 6
 )
-
-const maxProgressText = 256
 
 func appendNested(b []byte, field uint64, nested []byte) []byte {
 	b = binary.AppendUvarint(appendTag(b, field, wireBytes), uint64(len(nested)))
@@ -89,13 +90,18 @@ func (r *Run) append(b []byte) []byte {
 // AppendMember appends the field with which the record of a gathered task is
 // made longer by the member t: a record followed by such fields is a record.
 func (t *Task) AppendMember(b []byte) []byte {
-	m := Task{
-		ID: t.ID, Name: t.Name, Payload: t.Payload, Headers: t.Headers, EnqueuedAt: t.EnqueuedAt,
-		Queue: DefaultQueue, Priority: MediumPriority, MaxRetry: DefaultMaxRetry, Timeout: DefaultTimeout,
-		unknown: t.unknown,
-	}
+	m := t.member()
+	m.Queue, m.Priority, m.MaxRetry, m.Timeout = DefaultQueue, MediumPriority, DefaultMaxRetry, DefaultTimeout
 	nested, _ := m.MarshalBinary() // its error is always nil
 	return appendNested(b, fieldMember, nested)
+}
+
+// member returns what is kept of a task that is gathered into another.
+func (t *Task) member() *Task {
+	return &Task{
+		ID: t.ID, Name: t.Name, Payload: t.Payload, Headers: t.Headers, EnqueuedAt: t.EnqueuedAt,
+		unknown: t.unknown,
+	}
 }
 
 // MarshalBinary returns the record of a progress.
@@ -103,13 +109,12 @@ func (p Progress) MarshalBinary() ([]byte, error) { return p.append(nil), nil }
 
 // UnmarshalBinary sets the progress to what its record says.
 func (p *Progress) UnmarshalBinary(record []byte) error {
-	outer := reader{}
-	var read Progress
+	outer, read := reader{}, Progress{}
 	outer.each(record, read.readField)
 	if outer.err != nil {
-		return ErrRecord
+		return fmt.Errorf("%w: %w", ErrRecord, outer.err)
 	}
-	*p = read
+	*p = read.tidy()
 	return nil
 }
 
@@ -140,6 +145,9 @@ func (u *Unique) read(r *reader) {
 			r.skip(tag & 7)
 		}
 	})
+	if u.Mode == NotUnique {
+		*u = Unique{}
+	}
 }
 
 func (g *Gather) read(r *reader) {
@@ -157,9 +165,28 @@ func (g *Gather) read(r *reader) {
 			r.skip(tag & 7)
 		}
 	})
+	if g.Key == "" {
+		*g = Gather{}
+	}
 }
 
-func (p *Progress) read(r *reader) { r.each(r.bytes(), p.readField) }
+func (p *Progress) read(r *reader) {
+	r.each(r.bytes(), p.readField)
+	*p = p.tidy()
+}
+
+// tidy makes of what was read what can be written: nothing that was never
+// reported, and a fraction that is one.
+func (p Progress) tidy() Progress {
+	if p.At.IsZero() {
+		return Progress{}
+	}
+	if !(p.Fraction > 0) { // NaN, too
+		p.Fraction = 0
+	}
+	p.Fraction = min(p.Fraction, 1)
+	return p
+}
 
 func (p *Progress) readField(tag uint64, r *reader) {
 	switch tag {
@@ -212,9 +239,11 @@ func (t *Task) readMember(r *reader) {
 	switch {
 	case inner.err != nil:
 		r.fail("member: %w", inner.err)
-	case m.Name == "":
-		r.fail("a member without a name")
+	case m.ID == uuid.Nil || m.Name == "":
+		r.fail("member: id and name must be there")
+	default:
+		m = m.member()
+		m.fillDefaults()
+		t.Members = append(t.Members, m)
 	}
-	m.fillDefaults()
-	t.Members = append(t.Members, m)
 }

@@ -51,15 +51,32 @@ func TestUniqueAndGatherRules(t *testing.T) {
 	}
 }
 
+func TestUniqueBorderlineValues(t *testing.T) {
+	t.Parallel()
+	for _, u := range []task.Unique{
+		{}, {Mode: task.UntilStarted}, {Mode: task.UntilEnded, Key: strings.Repeat("k", 512)}, {Mode: task.Latest},
+		{Mode: task.Throttle, For: time.Millisecond}, {Mode: task.Debounce, For: 1e9, Limit: 1e9},
+	} {
+		got := &task.Task{Name: "n", Unique: u, RunAt: time.Now()}
+		if err := got.Prepare(); err != nil || got.Unique != u {
+			t.Errorf("%+v is prepared as %+v, %v", u, got.Unique, err)
+		}
+	}
+}
+
 func TestGatherDefaults(t *testing.T) {
 	t.Parallel()
-	gathered := task.New("n", nil)
-	gathered.Gather.Key = "k"
-	if err := gathered.Prepare(); err != nil {
-		t.Fatal(err)
-	}
-	if want := (task.Gather{Key: "k", Size: 100, Delay: time.Minute, Quiet: time.Minute}); gathered.Gather != want {
-		t.Errorf("Gather is %+v, want %+v", gathered.Gather, want)
+	for given, want := range map[task.Gather]task.Gather{
+		{}:                               {},
+		{Key: "k"}:                       {Key: "k", Size: 100, Delay: time.Minute, Quiet: time.Minute},
+		{Key: "k", Size: 2, Delay: 7}:    {Key: "k", Size: 2, Delay: 7, Quiet: 7},
+		{Key: "k", Delay: 7, Quiet: 9}:   {Key: "k", Size: 100, Delay: 7, Quiet: 7},
+		{Key: "k", Quiet: 5, Size: 1000}: {Key: "k", Size: 1000, Delay: time.Minute, Quiet: 5},
+	} {
+		got := &task.Task{Name: "n", Gather: given}
+		if err := got.Prepare(); err != nil || got.Gather != want {
+			t.Errorf("%+v is prepared as %+v, %v, want %+v", given, got.Gather, err, want)
+		}
 	}
 }
 

@@ -150,6 +150,7 @@ func TestRecordEmptyHeader(t *testing.T) {
 func FuzzRecord(f *testing.F) {
 	f.Add(encode(f, goldenTask()))
 	f.Add(encode(f, minimal()))
+	f.Add(encode(f, goldenNestedTask()))
 	f.Add([]byte(proto{}.bytes(2, rawID()).bytes(3, []byte("n")).bytes(5, nil).fixed32(77, 1).varint(9, 0)))
 	f.Fuzz(func(t *testing.T, record []byte) {
 		first := new(task.Task)
