@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -35,7 +34,7 @@ type attempt struct {
 
 func newAttempt(p *pool, lease broker.Lease) *attempt {
 	a := &attempt{pool: p, lease: lease, task: lease.Task, leased: time.Now(), expires: lease.Expires}
-	a.ctx.parent = p.work
+	a.ctx.parent, a.ctx.reported = p.work, p.keeper.hear
 	return a
 }
 
@@ -90,7 +89,12 @@ func (a *attempt) timeLimit() (at time.Time, cause error) {
 // run.
 func (a *attempt) admit() (Handler, *broker.Outcome) {
 	t, opts := a.task, &a.pool.server.opts
-	if a.ctx.ended() { // the lease was lost while the task waited for a slot
+	ended := a.ctx.endedBy()
+	if a.lease.Cancelled || ended == task.ErrCancelled {
+		cancelled := a.cancelled(task.ErrCancelled.Error())
+		return nil, &cancelled
+	}
+	if ended != nil { // the lease was lost while the task waited for a slot
 		released := a.outcome(task.StatusPending)
 		return nil, &released
 	}
@@ -130,8 +134,14 @@ func (a *attempt) judge(err error) broker.Outcome {
 		return a.completed()
 	case errors.As(err, &interrupted) && (interrupted.cause == task.ErrShutdown || interrupted.cause == task.ErrLeaseLost):
 		return a.outcome(task.StatusPending)
+	case interrupted != nil && interrupted.cause == task.ErrCancelled:
+		a.record(err)
+		return a.cancelled(err.Error())
 	case errors.As(err, &snooze):
 		return a.snoozed(snooze.delay)
+	}
+	a.record(err)
+	switch {
 	case !a.isFailure(err):
 		return a.excused(err)
 	case errors.As(err, &skip), errors.Is(err, task.ErrDeadline), a.task.Attempt > max(a.task.MaxRetry, 0):
@@ -144,17 +154,45 @@ func (a *attempt) outcome(status task.Status) broker.Outcome {
 	return broker.Outcome{Lease: a.lease, Status: status}
 }
 
+// completed stores the task if it is kept, and if it has a result: somebody may
+// wait for that.
 func (a *attempt) completed() broker.Outcome {
 	o := a.outcome(task.StatusCompleted)
-	if a.task.Retention > 0 {
+	progress, result := a.ctx.left()
+	if a.task.Retention > 0 || result != nil {
+		a.record(nil)
 		a.task.EndedAt = a.brokerTime()
+		a.task.Progress, a.task.Result = progress, result
 		o.Task, o.Keep = a.task, a.task.Retention
 	}
 	return o
 }
 
+// cancelled ends the task, with why it was not done.
+func (a *attempt) cancelled(reason string) broker.Outcome {
+	a.task.LastError = task.Cut(reason, maxError)
+	a.task.EndedAt = a.brokerTime()
+	o := a.outcome(task.StatusCancelled)
+	o.Task, o.Keep = a.task, max(a.task.Retention, a.pool.server.opts.FailedRetention)
+	return o
+}
+
+// record adds the attempt to the task's history.
+func (a *attempt) record(err error) {
+	run := task.Run{Attempt: a.task.Attempt, StartedAt: a.task.StartedAt, EndedAt: a.brokerTime(), Worker: a.task.Worker}
+	var panicked *panicError
+	if errors.As(err, &panicked) {
+		run.Stack = string(panicked.stack)
+	}
+	if err != nil {
+		run.Error = err.Error()
+	}
+	a.task.Record(run)
+	a.task.Progress, _ = a.ctx.left()
+}
+
 func (a *attempt) failed(reason string) *broker.Outcome {
-	a.task.LastError = cut(reason)
+	a.task.LastError = task.Cut(reason, maxError)
 	a.task.EndedAt = a.brokerTime()
 	a.pool.server.log.Error("task failed", "task", a.task.ID, "name", a.task.Name, "queue", a.task.Queue,
 		"attempt", a.task.Attempt, "error", reason)
@@ -168,7 +206,7 @@ func (a *attempt) retried(err error) broker.Outcome {
 	if at := a.brokerTime().Add(delay); !a.task.Deadline.IsZero() && !at.Before(a.task.Deadline) {
 		return *a.failed(fmt.Sprintf("%v before its next attempt: %v", task.ErrDeadline, err))
 	}
-	a.task.LastError = cut(err.Error())
+	a.task.LastError = task.Cut(err.Error(), maxError)
 	a.pool.server.log.Warn("attempt failed", "task", a.task.ID, "name", a.task.Name, "queue", a.task.Queue,
 		"attempt", a.task.Attempt, "retry in", delay, "error", err)
 	o := a.outcome(task.StatusRetrying)
@@ -179,7 +217,7 @@ func (a *attempt) retried(err error) broker.Outcome {
 // excused has the task run again at no cost, with the error kept.
 func (a *attempt) excused(err error) broker.Outcome {
 	delay := a.delay(err)
-	a.task.LastError = cut(err.Error())
+	a.task.LastError = task.Cut(err.Error(), maxError)
 	return a.snoozed(delay)
 }
 
@@ -224,12 +262,7 @@ func (a *attempt) snoozed(delay time.Duration) broker.Outcome {
 func (a *attempt) brokerTime() time.Time { return a.task.StartedAt.Add(time.Since(a.began)) }
 
 // cut bounds a message and makes it text, as the record promises.
-func cut(message string) string {
-	if len(message) > maxError {
-		message = message[:maxError] + "…"
-	}
-	return strings.ToValidUTF8(message, "\uFFFD")
-}
+func cut(message string) string { return task.Cut(message, maxError) }
 
 // tellFailed tells the user of a task that has ended as failed.
 func (a *attempt) tellFailed(status task.Status) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
@@ -19,6 +20,9 @@ type ClientOptions struct {
 	// MaxPayload is the most bytes a payload may have. Default:
 	// DefaultMaxPayload.
 	MaxPayload int
+	// CancelledRetention is how long a task that was cancelled stays readable.
+	// Default: DefaultFailedRetention, 7 days; -1: not at all.
+	CancelledRetention time.Duration
 }
 
 // Client enqueues tasks. It is safe for concurrent use, and needs no closing:
@@ -27,15 +31,21 @@ type Client struct {
 	broker     broker.Broker
 	maxPayload int
 	optErr     error
+
+	cancelledRetention time.Duration
 }
 
 // NewClient returns a client of the broker. Nil opts are the defaults. An
 // invalid option, or no broker, surfaces in the first call.
 func NewClient(b broker.Broker, opts *ClientOptions) *Client {
-	c := &Client{broker: b, maxPayload: DefaultMaxPayload}
-	if opts != nil && opts.MaxPayload != 0 {
-		c.maxPayload = opts.MaxPayload
+	if opts == nil {
+		opts = &ClientOptions{}
 	}
+	c := &Client{broker: b, maxPayload: opts.MaxPayload, cancelledRetention: opts.CancelledRetention}
+	c.optErr = task.CheckDuration("ClientOptions.CancelledRetention", c.cancelledRetention)
+	orDefault(&c.maxPayload, DefaultMaxPayload)
+	orDefault(&c.cancelledRetention, DefaultFailedRetention)
+	c.cancelledRetention = max(c.cancelledRetention, 0)
 	switch {
 	case b == nil:
 		c.optErr = &task.FieldError{Field: "broker", Rule: "must not be nil"}
@@ -77,9 +87,13 @@ func (c *Client) check(t *task.Task) error {
 		return &task.FieldError{Field: "task", Rule: "must not be nil"}
 	}
 	if len(t.Payload) > c.maxPayload {
-		return &task.FieldError{Field: "Payload", Rule: fmt.Sprintf("must be at most %d bytes", c.maxPayload), Value: fmt.Sprint(len(t.Payload))}
+		return c.tooLarge(t.Payload)
 	}
 	return t.Prepare()
+}
+
+func (c *Client) tooLarge(payload []byte) error {
+	return &task.FieldError{Field: "Payload", Rule: fmt.Sprintf("must be at most %d bytes", c.maxPayload), Value: fmt.Sprint(len(payload))}
 }
 
 // numbered says which of several tasks is meant.
@@ -102,7 +116,7 @@ func joined(errs []error) error {
 	return failed
 }
 
-// BatchError tells which tasks of one Enqueue were refused. errors.Is and
+// BatchError tells which tasks of one call were refused. errors.Is and
 // errors.As see through it.
 type BatchError struct {
 	Errs []error // one a task, in order; nil for a task that was taken

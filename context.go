@@ -23,6 +23,11 @@ type attemptContext struct {
 	real   context.Context
 	cancel context.CancelCauseFunc
 	stop   context.CancelFunc // frees the timer
+
+	reported func() // is called after each report
+	progress task.Progress
+	unsent   bool   // the progress has not been sent yet
+	result   []byte // nil: none
 }
 
 // Deadline implements context.Context.
@@ -38,6 +43,9 @@ func (c *attemptContext) Err() error { return c.get().Err() }
 func (c *attemptContext) Value(key any) any {
 	if key == (taskKey{}) {
 		return c.task
+	}
+	if key == (attemptKey{}) {
+		return c
 	}
 	return c.get().Value(key)
 }
@@ -76,14 +84,17 @@ func (c *attemptContext) end(cause error) bool {
 	return first
 }
 
-// ended reports whether the context was cancelled by end.
-func (c *attemptContext) ended() bool {
+// endedBy returns the cause with which end has cancelled the context, if it has.
+func (c *attemptContext) endedBy() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.cause != nil
+	return c.cause
 }
 
-type taskKey struct{}
+type (
+	taskKey    struct{}
+	attemptKey struct{}
+)
 
 // FromContext returns the task that a handler is running: its own copy, the
 // same that a Handler gets as an argument. It is nil outside of a handler.

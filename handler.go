@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime/debug"
 	"time"
 
@@ -11,9 +12,9 @@ import (
 )
 
 // Handler runs a task. Its context ends when the attempt's timeout passes, the
-// lease is lost, or the server has to stop; context.Cause tells which. A nil
-// return completes the task; an error makes it retry, or fail once its retries
-// are used up. The task is the handler's own copy.
+// lease is lost, the task is cancelled, or the server has to stop; context.Cause
+// tells which. A nil return completes the task; an error makes it retry, or fail
+// once its retries are used up. The task is the handler's own copy.
 type Handler func(ctx context.Context, t *task.Task) error
 
 // Middleware wraps every handler of a server.
@@ -36,6 +37,29 @@ func Handle[Args any](s *Server, k task.Kind[Args], fn func(ctx context.Context,
 			return err
 		}
 		return fn(ctx, args)
+	})
+}
+
+// HandleGroup registers a handler for tasks of a kind with a Gather: it gets the
+// arguments of all that were gathered, in the order in which they were enqueued.
+// They are retried and end together. A task that is not gathered is a group of
+// one.
+func HandleGroup[Args any](s *Server, k task.Kind[Args], fn func(ctx context.Context, args []Args) error) {
+	s.setBackoff(k.Name, k.Backoff)
+	if fn == nil {
+		s.HandleFunc(k.Name, nil)
+		return
+	}
+	s.HandleFunc(k.Name, func(ctx context.Context, t *task.Task) error {
+		all := make([]Args, 0, 1+len(t.Members))
+		for _, one := range append([]*task.Task{t}, t.Members...) {
+			args, err := k.Args(one)
+			if err != nil {
+				return err
+			}
+			all = append(all, args)
+		}
+		return fn(ctx, all)
 	})
 }
 
@@ -82,7 +106,7 @@ func RetryAfter(d time.Duration, err error) error {
 	return &retryAfterError{max(d, 0), err}
 }
 
-// maxStack bounds the stack that is kept with a task.
+// maxStack bounds the stack that is kept of a panic.
 const maxStack = 8 << 10
 
 // panicError is a panic turned into a failed attempt.
@@ -96,6 +120,14 @@ func newPanicError(value any) *panicError {
 	return &panicError{value, stack[:min(len(stack), maxStack)]}
 }
 
-func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n\n%s", e.value, e.stack) }
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+// Format adds the stack for %+v.
+func (e *panicError) Format(f fmt.State, verb rune) {
+	_, _ = io.WriteString(f, e.Error())
+	if verb == 'v' && f.Flag('+') {
+		_, _ = fmt.Fprintf(f, "\n\n%s", e.stack)
+	}
+}
 
 var errGoexit = errors.New("handler called runtime.Goexit")

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
@@ -19,6 +21,8 @@ type keeper struct {
 	lasts  time.Duration
 	log    *slog.Logger
 
+	reports chan struct{} // holds a value after a handler has reported
+
 	mu   sync.Mutex
 	ring attempt // its next is the first attempt, its prev the last
 	size int
@@ -29,9 +33,10 @@ type keeper struct {
 
 func newKeeper(b broker.Broker, lasts time.Duration, log *slog.Logger) *keeper {
 	ctx, stop := context.WithCancel(context.Background())
-	k := &keeper{broker: b, lasts: lasts, log: log, stop: stop}
+	k := &keeper{broker: b, lasts: lasts, log: log, stop: stop, reports: make(chan struct{}, 1)}
 	k.ring.prev, k.ring.next = &k.ring, &k.ring
 	k.running.Go(func() { k.each(ctx, k.extend) })
+	k.running.Go(func() { k.sendReports(ctx) })
 	k.running.Go(func() { k.each(ctx, k.expire) }) // even while an extension hangs
 	return k
 }
@@ -142,6 +147,7 @@ func (k *keeper) extendBatch(ctx context.Context, attempts []*attempt) {
 	leases := make([]broker.Lease, len(attempts))
 	for i, a := range attempts {
 		leases[i] = a.lease
+		leases[i].Progress = a.ctx.report()
 	}
 	sent := time.Now()
 	errs := k.broker.Extend(ctx, leases, k.lasts)
@@ -162,12 +168,66 @@ func (k *keeper) note(a *attempt, sent time.Time, err error) {
 	case !a.kept: // settled meanwhile
 	case err == nil:
 		a.expires = sent.Add(k.lasts)
+	case errors.Is(err, task.ErrCancelled):
+		a.expires = sent.Add(k.lasts)
+		a.ctx.end(task.ErrCancelled)
 	case errors.Is(err, task.ErrLeaseLost):
 		if a.ctx.end(task.ErrLeaseLost) {
 			k.log.Warn("lease lost to another server; the handler is cancelled", "task", a.lease.ID, "name", a.task.Name)
 		}
 	default:
 		k.log.Debug("lease not extended; trying again", "task", a.lease.ID, "error", err)
+	}
+}
+
+// reportEvery is the least time between two reports of progress.
+const reportEvery = time.Second
+
+// hear is told that a handler has reported.
+func (k *keeper) hear() {
+	select {
+	case k.reports <- struct{}{}:
+	default:
+	}
+}
+
+// sendReports sends what handlers have reported, the latest of each.
+func (k *keeper) sendReports(ctx context.Context) {
+	for {
+		select {
+		case <-k.reports:
+		case <-ctx.Done():
+			return
+		}
+		for attempts := k.reporting(); len(attempts) > 0; {
+			n := min(len(attempts), broker.MaxBatch)
+			k.extendBatch(ctx, attempts[:n])
+			attempts = attempts[n:]
+		}
+		pause(ctx, reportEvery)
+	}
+}
+
+func (k *keeper) reporting() []*attempt {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var reporting []*attempt
+	for a := range k.all {
+		if a.ctx.hasReport() {
+			reporting = append(reporting, a)
+		}
+	}
+	return reporting
+}
+
+// cancel ends the context of a task's handler.
+func (k *keeper) cancel(queue string, id uuid.UUID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for a := range k.all {
+		if a.lease.ID == id && a.lease.Queue == queue {
+			a.ctx.end(task.ErrCancelled)
+		}
 	}
 }
 

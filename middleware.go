@@ -8,9 +8,9 @@ import (
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
-// Recover turns a panic of the handler into an error, with its stack, for the
-// middleware around it. A server does the same outside of all middleware, so no
-// panic ends it without Recover either.
+// Recover turns a panic of the handler into an error for the middleware around
+// it; %+v shows its stack. A server does the same outside of all middleware, so
+// no panic ends it without Recover either.
 func Recover() Middleware {
 	return func(next Handler) Handler {
 		return func(ctx context.Context, t *task.Task) (err error) {

@@ -2,7 +2,10 @@ package jobsy
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +27,8 @@ type pool struct {
 	stop    context.CancelCauseFunc
 	running sync.WaitGroup // attempts, until they are settled
 	workers sync.WaitGroup // goroutines that run attempts
+	hearing sync.WaitGroup // for cancellations
+	deaf    context.CancelFunc
 	unknown unknownNames
 }
 
@@ -33,7 +38,29 @@ func newPool(s *Server) *pool {
 	p.work, p.stop = context.WithCancelCause(context.Background())
 	p.keeper = newKeeper(s.broker, s.opts.LeaseDuration, s.log)
 	p.settler = newSettler(s.broker, s.log, p.settled)
+	p.hearCancellations()
 	return p
+}
+
+// hearCancellations ends the handlers of tasks that are called off. What it
+// misses the keeper learns with the next extension of the lease.
+func (p *pool) hearCancellations() {
+	ctx, cancel := context.WithCancel(context.Background())
+	p.deaf = cancel
+	notifier, ok := p.server.broker.(broker.Notifier)
+	if !ok {
+		return
+	}
+	queues := slices.Sorted(maps.Keys(p.server.opts.Queues))
+	p.hearing.Go(func() {
+		for ctx.Err() == nil {
+			err := notifier.Cancellations(ctx, queues, p.keeper.cancel)
+			if errors.Is(err, task.ErrClosed) {
+				return
+			}
+			pause(ctx, lastPause)
+		}
+	})
 }
 
 // settled frees what the settled attempts held.
@@ -75,6 +102,8 @@ func (p *pool) serve(a *attempt) {
 
 // drain ends the pool: see Server.Run.
 func (p *pool) drain(timeout time.Duration) error {
+	defer p.hearing.Wait()
+	defer p.deaf()
 	defer p.keeper.close()
 	defer p.settler.close()
 	releaseAll(p.backlog.empty())

@@ -1,0 +1,141 @@
+package jobsy
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// FailedGroup are failed tasks of a queue with one name and one kind of error.
+type FailedGroup struct {
+	Queue string
+	Name  string // of the tasks
+	// Fingerprint is the first line of their last errors, without what differs
+	// from one to the next: numbers, UUIDs and quoted text.
+	Fingerprint string
+	Count       int
+	First, Last time.Time  // when the earliest and the latest of them ended
+	Example     *task.Task // the latest
+}
+
+// FailedGroups returns the failed tasks of a queue in groups, the largest first.
+// It reads all of them, page by page.
+func (c *Client) FailedGroups(ctx context.Context, queue string) ([]FailedGroup, error) {
+	type key struct{ name, fingerprint string }
+	groups := make(map[key]*FailedGroup)
+	err := c.eachFailed(ctx, queue, func(t *task.Task) {
+		k := key{t.Name, fingerprint(t.LastError)}
+		g := groups[k]
+		if g == nil {
+			g = &FailedGroup{Queue: queue, Name: k.name, Fingerprint: k.fingerprint, First: t.EndedAt}
+			groups[k] = g
+		}
+		g.Count++
+		if t.EndedAt.Before(g.First) {
+			g.First = t.EndedAt
+		}
+		if g.Example == nil || !t.EndedAt.Before(g.Last) {
+			g.Last, g.Example = t.EndedAt, t
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	found := make([]FailedGroup, 0, len(groups))
+	for _, g := range groups {
+		found = append(found, *g)
+	}
+	slices.SortFunc(found, func(a, b FailedGroup) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Fingerprint, b.Fingerprint))
+	})
+	return found, nil
+}
+
+// RetryFailed runs the failed tasks of a group again, so many a second (0: all at
+// once), and returns how many. Of the group its Queue, Name and Fingerprint
+// count; an empty Name or Fingerprint stands for any.
+func (c *Client) RetryFailed(ctx context.Context, g FailedGroup, perSecond float64) (int, error) {
+	if math.IsNaN(perSecond) || perSecond < 0 {
+		return 0, &task.FieldError{Field: "perSecond", Rule: "must not be negative", Value: fmt.Sprint(perSecond)}
+	}
+	change := broker.Change{Status: task.StatusPending}
+	if perSecond > 0 {
+		change.Spacing = time.Duration(float64(time.Second) / perSecond)
+	}
+	return c.reviseFailed(ctx, g, change)
+}
+
+// DeleteFailed removes the failed tasks of a group, and returns how many. The
+// group is meant as with RetryFailed.
+func (c *Client) DeleteFailed(ctx context.Context, g FailedGroup) (int, error) {
+	return c.reviseFailed(ctx, g, broker.Change{Delete: true})
+}
+
+// reviseFailed finds all tasks before it changes any, for a change moves pages.
+// One that is not there any more does not count.
+func (c *Client) reviseFailed(ctx context.Context, g FailedGroup, change broker.Change) (int, error) {
+	operator, err := optional[broker.Operator](c)
+	if err != nil {
+		return 0, err
+	}
+	g.Queue = cmp.Or(g.Queue, task.DefaultQueue)
+	var ids []uuid.UUID
+	err = c.eachFailed(ctx, g.Queue, func(t *task.Task) {
+		if (g.Name == "" || g.Name == t.Name) && (g.Fingerprint == "" || g.Fingerprint == fingerprint(t.LastError)) {
+			ids = append(ids, t.ID)
+		}
+	})
+	if err != nil {
+		return 0, err
+	}
+	changed, failed := 0, []error(nil)
+	for part := range slices.Chunk(ids, broker.MaxBatch) {
+		errs := operator.Revise(ctx, g.Queue, part, change)
+		left := slices.DeleteFunc(slices.Clone(errs), func(err error) bool { return err == nil })
+		failed = append(failed, left...)
+		changed += len(part) - len(left)
+		change.Delay += time.Duration(len(part)) * change.Spacing
+	}
+	if len(failed) > 0 {
+		return changed, &BatchError{Errs: failed}
+	}
+	return changed, nil
+}
+
+func (c *Client) eachFailed(ctx context.Context, queue string, do func(*task.Task)) error {
+	inspector, err := optional[broker.Inspector](c)
+	if err != nil {
+		return err
+	}
+	for cursor, more := "", true; more; more = cursor != "" {
+		var page []*task.Task
+		page, cursor, err = inspector.Tasks(ctx, queue, task.StatusFailed, cursor, broker.MaxBatch)
+		if err != nil {
+			return err
+		}
+		for _, t := range page {
+			do(t)
+		}
+	}
+	return nil
+}
+
+const maxFingerprint = 200
+
+// varying is what differs between errors of one kind.
+var varying = regexp.MustCompile(`(?i)"[^"]*"|'[^']*'|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b0x[0-9a-f]+\b|\b[0-9a-f]*[0-9][0-9a-f]{7,}\b|\d+(\.\d+)?`)
+
+func fingerprint(message string) string {
+	line, _, _ := strings.Cut(message, "\n")
+	return task.Cut(varying.ReplaceAllString(task.Cut(line, 4*maxFingerprint), "…"), maxFingerprint)
+}

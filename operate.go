@@ -1,0 +1,135 @@
+package jobsy
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// The methods of this file name tasks by their Queue (empty: "default") and ID;
+// all else in them is ignored. Errors are as those of Enqueue.
+
+// Cancel calls tasks off. One that waits has ended when Cancel returns. One that
+// runs has its context cancelled with the cause task.ErrCancelled, wherever it
+// runs, within a second, and ends cancelled once its handler has returned,
+// whatever error that is; if it returns nil, the task has completed. Cancelling
+// what is cancelled is no error; it is task.ErrEnded for one that has completed
+// or failed, and task.ErrNotFound for one that is gone.
+func (c *Client) Cancel(ctx context.Context, tasks ...*task.Task) error {
+	return c.revise(ctx, tasks, broker.Change{Status: task.StatusCancelled, Keep: c.cancelledRetention})
+}
+
+// Retry runs tasks again: those that have ended begin anew, with all their
+// retries, and those that wait for their time are due at once. It is
+// task.ErrRunning for a task that runs.
+func (c *Client) Retry(ctx context.Context, tasks ...*task.Task) error {
+	return c.revise(ctx, tasks, broker.Change{Status: task.StatusPending})
+}
+
+// Delete removes tasks that wait or have ended. It is task.ErrRunning for a task
+// that runs.
+func (c *Client) Delete(ctx context.Context, tasks ...*task.Task) error {
+	return c.revise(ctx, tasks, broker.Change{Delete: true})
+}
+
+// SetPriority moves a waiting task: it runs as if it had been enqueued with that
+// priority. It is task.ErrRunning for a task that runs.
+func (c *Client) SetPriority(ctx context.Context, t *task.Task, p task.Priority) error {
+	if p == 0 {
+		p = task.MediumPriority
+	}
+	return c.revise(ctx, []*task.Task{t}, broker.Change{Priority: p})
+}
+
+// SetPayload gives a task that waits or has ended another payload. It is
+// task.ErrRunning for a task that runs.
+func (c *Client) SetPayload(ctx context.Context, t *task.Task, payload []byte) error {
+	if len(payload) > c.maxPayload {
+		return c.tooLarge(payload)
+	}
+	if payload == nil {
+		payload = []byte{}
+	}
+	return c.revise(ctx, []*task.Task{t}, broker.Change{Payload: payload})
+}
+
+// Get returns a task as it stands now, or task.ErrNotFound.
+func (c *Client) Get(ctx context.Context, t *task.Task) (*task.Task, error) {
+	inspector, err := optional[broker.Inspector](c)
+	if err != nil {
+		return nil, err
+	}
+	if t == nil {
+		return nil, errNilTask
+	}
+	return inspector.Task(ctx, queueOf(t), t.ID)
+}
+
+// Pause has servers start nothing more of a queue, at once and everywhere, until
+// it is resumed. What runs goes on, and enqueuing does.
+func (c *Client) Pause(ctx context.Context, queue string) error {
+	operator, err := optional[broker.Operator](c)
+	if err != nil {
+		return err
+	}
+	return operator.Pause(ctx, queue)
+}
+
+// Resume ends a pause.
+func (c *Client) Resume(ctx context.Context, queue string) error {
+	operator, err := optional[broker.Operator](c)
+	if err != nil {
+		return err
+	}
+	return operator.Resume(ctx, queue)
+}
+
+var errNilTask = &task.FieldError{Field: "task", Rule: "must not be nil"}
+
+func queueOf(t *task.Task) string { return cmp.Or(t.Queue, task.DefaultQueue) }
+
+// optional returns the client's broker as what not every broker is.
+func optional[T any](c *Client) (T, error) {
+	wanted, ok := c.broker.(T)
+	switch {
+	case c.optErr != nil:
+		return wanted, c.optErr
+	case !ok:
+		return wanted, fmt.Errorf("%T lacks what is asked for: it is no %T", c.broker, (*T)(nil))
+	}
+	return wanted, nil
+}
+
+// revise changes the tasks queue by queue, in calls as large as they may be.
+func (c *Client) revise(ctx context.Context, tasks []*task.Task, change broker.Change) error {
+	operator, err := optional[broker.Operator](c)
+	if err != nil {
+		return err
+	}
+	queues := make(map[string][]int)
+	for i, t := range tasks {
+		if t == nil {
+			return numbered(errNilTask, i, len(tasks))
+		}
+		queues[queueOf(t)] = append(queues[queueOf(t)], i)
+	}
+	errs := make([]error, len(tasks))
+	for queue, at := range queues {
+		for start := 0; start < len(at); start += broker.MaxBatch {
+			part := at[start:min(start+broker.MaxBatch, len(at))]
+			ids := make([]uuid.UUID, len(part))
+			for n, i := range part {
+				ids[n] = tasks[i].ID
+			}
+			for n, err := range operator.Revise(ctx, queue, ids, change) {
+				errs[part[n]] = err
+			}
+		}
+	}
+	return joined(errs)
+}
