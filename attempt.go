@@ -34,7 +34,7 @@ type attempt struct {
 
 func newAttempt(p *pool, lease broker.Lease) *attempt {
 	a := &attempt{pool: p, lease: lease, task: lease.Task, leased: time.Now(), expires: lease.Expires}
-	a.ctx.parent, a.ctx.reported = p.work, p.keeper.hear
+	a.ctx.parent, a.ctx.keeper = p.work, p.keeper
 	return a
 }
 
@@ -132,11 +132,11 @@ func (a *attempt) judge(err error) broker.Outcome {
 	switch {
 	case err == nil:
 		return a.completed()
-	case errors.As(err, &interrupted) && (interrupted.cause == task.ErrShutdown || interrupted.cause == task.ErrLeaseLost):
-		return a.outcome(task.StatusPending)
-	case interrupted != nil && interrupted.cause == task.ErrCancelled:
+	case a.ctx.endedBy() == task.ErrCancelled:
 		a.record(err)
 		return a.cancelled(err.Error())
+	case errors.As(err, &interrupted) && (interrupted.cause == task.ErrShutdown || interrupted.cause == task.ErrLeaseLost):
+		return a.outcome(task.StatusPending)
 	case errors.As(err, &snooze):
 		return a.snoozed(snooze.delay)
 	}
@@ -158,11 +158,11 @@ func (a *attempt) outcome(status task.Status) broker.Outcome {
 // wait for that.
 func (a *attempt) completed() broker.Outcome {
 	o := a.outcome(task.StatusCompleted)
-	progress, result := a.ctx.left()
+	result := a.ctx.result()
 	if a.task.Retention > 0 || result != nil {
 		a.record(nil)
 		a.task.EndedAt = a.brokerTime()
-		a.task.Progress, a.task.Result = progress, result
+		a.task.Result = result
 		o.Task, o.Keep = a.task, a.task.Retention
 	}
 	return o
@@ -172,12 +172,14 @@ func (a *attempt) completed() broker.Outcome {
 func (a *attempt) cancelled(reason string) broker.Outcome {
 	a.task.LastError = task.Cut(reason, maxError)
 	a.task.EndedAt = a.brokerTime()
+	a.pool.server.log.Info("task cancelled", "task", a.task.ID, "name", a.task.Name, "queue", a.task.Queue,
+		"attempt", a.task.Attempt)
 	o := a.outcome(task.StatusCancelled)
 	o.Task, o.Keep = a.task, max(a.task.Retention, a.pool.server.opts.FailedRetention)
 	return o
 }
 
-// record adds the attempt to the task's history.
+// record adds the attempt to the task's history, with the last it has reported.
 func (a *attempt) record(err error) {
 	run := task.Run{Attempt: a.task.Attempt, StartedAt: a.task.StartedAt, EndedAt: a.brokerTime(), Worker: a.task.Worker}
 	var panicked *panicError
@@ -188,7 +190,7 @@ func (a *attempt) record(err error) {
 		run.Error = err.Error()
 	}
 	a.task.Record(run)
-	a.task.Progress, _ = a.ctx.left()
+	a.task.Progress = a.ctx.progress()
 }
 
 func (a *attempt) failed(reason string) *broker.Outcome {
@@ -260,9 +262,6 @@ func (a *attempt) snoozed(delay time.Duration) broker.Outcome {
 // brokerTime is the broker's clock: what it said at the lease, and what has
 // passed here since.
 func (a *attempt) brokerTime() time.Time { return a.task.StartedAt.Add(time.Since(a.began)) }
-
-// cut bounds a message and makes it text, as the record promises.
-func cut(message string) string { return task.Cut(message, maxError) }
 
 // tellFailed tells the user of a task that has ended as failed.
 func (a *attempt) tellFailed(status task.Status) {

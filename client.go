@@ -20,8 +20,9 @@ type ClientOptions struct {
 	// MaxPayload is the most bytes a payload may have. Default:
 	// DefaultMaxPayload.
 	MaxPayload int
-	// CancelledRetention is how long a task that was cancelled stays readable.
-	// Default: DefaultFailedRetention, 7 days; -1: not at all.
+	// CancelledRetention is how long a task that was cancelled stays readable,
+	// unless the Retention of the task that Cancel is given is longer. Default:
+	// DefaultFailedRetention, 7 days; -1: only that Retention.
 	CancelledRetention time.Duration
 }
 
@@ -116,17 +117,17 @@ func joined(errs []error) error {
 	return failed
 }
 
-// BatchError tells which tasks of one call were refused. errors.Is and
-// errors.As see through it.
+// BatchError tells for which tasks a call has not done what it was asked.
+// errors.Is and errors.As see through it.
 type BatchError struct {
-	Errs []error // one a task, in order; nil for a task that was taken
+	Errs []error // one a task, in order; nil for a task that is done with
 }
 
-// Error counts the refused tasks and quotes the first few errors.
+// Error counts the errors and quotes the first few.
 func (e *BatchError) Error() string {
 	const quoted = 3
 	var text strings.Builder
-	fmt.Fprintf(&text, "%d of %d tasks refused", e.count(), len(e.Errs))
+	fmt.Fprintf(&text, "%d of %d tasks gave an error", e.count(), len(e.Errs))
 	shown := 0
 	for i, err := range e.Errs {
 		if err == nil {

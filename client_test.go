@@ -106,7 +106,7 @@ func TestClientReportsDuplicates(t *testing.T) {
 	if !errors.As(err, &batch) || batch.Errs[0] != nil || batch.Errs[1] == nil || !errors.Is(err, task.ErrDuplicate) {
 		t.Errorf("batch: %v", err)
 	}
-	if want := "1 of 2 tasks refused; task 2: "; err == nil || !strings.HasPrefix(err.Error(), want) {
+	if want := "1 of 2 tasks gave an error; task 2: "; err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("batch: %v, want %s…", err, want)
 	}
 }

@@ -24,10 +24,8 @@ type attemptContext struct {
 	cancel context.CancelCauseFunc
 	stop   context.CancelFunc // frees the timer
 
-	reported func() // is called after each report
-	progress task.Progress
-	unsent   bool   // the progress has not been sent yet
-	result   []byte // nil: none
+	keeper  *keeper  // sends the reports
+	reports *reports // nil: none yet
 }
 
 // Deadline implements context.Context.

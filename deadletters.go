@@ -3,8 +3,8 @@ package jobsy
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,6 +31,7 @@ type FailedGroup struct {
 // FailedGroups returns the failed tasks of a queue in groups, the largest first.
 // It reads all of them, page by page.
 func (c *Client) FailedGroups(ctx context.Context, queue string) ([]FailedGroup, error) {
+	queue = cmp.Or(queue, task.DefaultQueue)
 	type key struct{ name, fingerprint string }
 	groups := make(map[key]*FailedGroup)
 	err := c.eachFailed(ctx, queue, func(t *task.Task) {
@@ -61,12 +62,17 @@ func (c *Client) FailedGroups(ctx context.Context, queue string) ([]FailedGroup,
 	return found, nil
 }
 
+// slowest is the least pace of RetryFailed: its delays cannot overflow.
+const slowest = 0.001
+
 // RetryFailed runs the failed tasks of a group again, so many a second (0: all at
-// once), and returns how many. Of the group its Queue, Name and Fingerprint
-// count; an empty Name or Fingerprint stands for any.
+// once; else at least 0.001), and returns how many. Of the group its Queue, Name
+// and Fingerprint count; an empty Name or Fingerprint stands for any. A task that
+// is gone meanwhile, or runs again already, is passed over. The error of others
+// is a *BatchError.
 func (c *Client) RetryFailed(ctx context.Context, g FailedGroup, perSecond float64) (int, error) {
-	if math.IsNaN(perSecond) || perSecond < 0 {
-		return 0, &task.FieldError{Field: "perSecond", Rule: "must not be negative", Value: fmt.Sprint(perSecond)}
+	if perSecond != 0 && !(perSecond >= slowest) { // NaN is not
+		return 0, &task.FieldError{Field: "perSecond", Rule: "must be 0, or at least 0.001", Value: fmt.Sprint(perSecond)}
 	}
 	change := broker.Change{Status: task.StatusPending}
 	if perSecond > 0 {
@@ -82,7 +88,6 @@ func (c *Client) DeleteFailed(ctx context.Context, g FailedGroup) (int, error) {
 }
 
 // reviseFailed finds all tasks before it changes any, for a change moves pages.
-// One that is not there any more does not count.
 func (c *Client) reviseFailed(ctx context.Context, g FailedGroup, change broker.Change) (int, error) {
 	operator, err := optional[broker.Operator](c)
 	if err != nil {
@@ -98,18 +103,21 @@ func (c *Client) reviseFailed(ctx context.Context, g FailedGroup, change broker.
 	if err != nil {
 		return 0, err
 	}
-	changed, failed := 0, []error(nil)
-	for part := range slices.Chunk(ids, broker.MaxBatch) {
-		errs := operator.Revise(ctx, g.Queue, part, change)
-		left := slices.DeleteFunc(slices.Clone(errs), func(err error) bool { return err == nil })
-		failed = append(failed, left...)
-		changed += len(part) - len(left)
-		change.Delay += time.Duration(len(part)) * change.Spacing
+	changed, errs := len(ids), make([]error, len(ids))
+	for start := 0; start < len(ids); start += broker.MaxBatch {
+		part := ids[start:min(start+broker.MaxBatch, len(ids))]
+		change.Delay = time.Duration(start) * change.Spacing
+		for i, err := range operator.Revise(ctx, g.Queue, part, change) {
+			if err == nil {
+				continue
+			}
+			changed--
+			if !errors.Is(err, task.ErrNotFound) && !errors.Is(err, task.ErrRunning) {
+				errs[start+i] = err
+			}
+		}
 	}
-	if len(failed) > 0 {
-		return changed, &BatchError{Errs: failed}
-	}
-	return changed, nil
+	return changed, joined(errs)
 }
 
 func (c *Client) eachFailed(ctx context.Context, queue string, do func(*task.Task)) error {
@@ -133,7 +141,7 @@ func (c *Client) eachFailed(ctx context.Context, queue string, do func(*task.Tas
 const maxFingerprint = 200
 
 // varying is what differs between errors of one kind.
-var varying = regexp.MustCompile(`(?i)"[^"]*"|'[^']*'|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b0x[0-9a-f]+\b|\b[0-9a-f]*[0-9][0-9a-f]{7,}\b|\d+(\.\d+)?`)
+var varying = regexp.MustCompile(`(?i)"[^"]*"|\B'[^']*'\B|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b0x[0-9a-f]+\b|\b[0-9a-f]*[0-9][0-9a-f]{7,}\b|\d+(\.\d+)?`)
 
 func fingerprint(message string) string {
 	line, _, _ := strings.Cut(message, "\n")

@@ -147,7 +147,7 @@ func (k *keeper) extendBatch(ctx context.Context, attempts []*attempt) {
 	leases := make([]broker.Lease, len(attempts))
 	for i, a := range attempts {
 		leases[i] = a.lease
-		leases[i].Progress = a.ctx.report()
+		leases[i].Progress = a.ctx.unsent()
 	}
 	sent := time.Now()
 	errs := k.broker.Extend(ctx, leases, k.lasts)
@@ -159,6 +159,7 @@ func (k *keeper) extendBatch(ctx context.Context, attempts []*attempt) {
 			err = errs[i]
 		}
 		k.note(a, sent, err)
+		k.noteReport(a, leases[i].Progress, err)
 	}
 }
 
@@ -177,6 +178,17 @@ func (k *keeper) note(a *attempt, sent time.Time, err error) {
 		}
 	default:
 		k.log.Debug("lease not extended; trying again", "task", a.lease.ID, "error", err)
+	}
+}
+
+// noteReport takes the answer for what was reported of one attempt.
+func (k *keeper) noteReport(a *attempt, sent *task.Progress, err error) {
+	switch {
+	case sent == nil:
+	case err == nil || errors.Is(err, task.ErrCancelled) || errors.Is(err, task.ErrLeaseLost):
+		a.ctx.sent(sent)
+	default:
+		k.hear() // it is sent again
 	}
 }
 
@@ -213,7 +225,7 @@ func (k *keeper) reporting() []*attempt {
 	defer k.mu.Unlock()
 	var reporting []*attempt
 	for a := range k.all {
-		if a.ctx.hasReport() {
+		if a.ctx.unsent() != nil {
 			reporting = append(reporting, a)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -17,8 +18,11 @@ func TestRecoverShowsPanicsToOuterMiddleware(t *testing.T) {
 	t.Parallel()
 	handler := jobsy.Recover()(func(context.Context, *task.Task) error { panic("oh no") })
 	err := handler(t.Context(), task.New("work", nil))
-	if err == nil || !strings.Contains(err.Error(), "panic: oh no") || !strings.Contains(err.Error(), "middleware_test.go") {
-		t.Errorf("error %v, want the panic and its stack", err)
+	if err == nil || err.Error() != "panic: oh no" {
+		t.Errorf("error %v, want the panic", err)
+	}
+	if shown := fmt.Sprintf("%+v", err); !strings.Contains(shown, "panic: oh no") || !strings.Contains(shown, "middleware_test.go") {
+		t.Errorf("%%+v shows %s, want the panic and its stack", shown)
 	}
 }
 

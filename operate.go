@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -16,25 +18,26 @@ import (
 
 // Cancel calls tasks off. One that waits has ended when Cancel returns. One that
 // runs has its context cancelled with the cause task.ErrCancelled, wherever it
-// runs, within a second, and ends cancelled once its handler has returned,
+// runs, usually within a second, and ends cancelled once its handler has returned,
 // whatever error that is; if it returns nil, the task has completed. Cancelling
 // what is cancelled is no error; it is task.ErrEnded for one that has completed
 // or failed, and task.ErrNotFound for one that is gone.
 func (c *Client) Cancel(ctx context.Context, tasks ...*task.Task) error {
-	return c.revise(ctx, tasks, broker.Change{Status: task.StatusCancelled, Keep: c.cancelledRetention})
+	keep := func(t *task.Task) time.Duration { return max(t.Retention, c.cancelledRetention) }
+	return c.revise(ctx, tasks, keep, broker.Change{Status: task.StatusCancelled})
 }
 
 // Retry runs tasks again: those that have ended begin anew, with all their
 // retries, and those that wait for their time are due at once. It is
 // task.ErrRunning for a task that runs.
 func (c *Client) Retry(ctx context.Context, tasks ...*task.Task) error {
-	return c.revise(ctx, tasks, broker.Change{Status: task.StatusPending})
+	return c.revise(ctx, tasks, keepNone, broker.Change{Status: task.StatusPending})
 }
 
 // Delete removes tasks that wait or have ended. It is task.ErrRunning for a task
 // that runs.
 func (c *Client) Delete(ctx context.Context, tasks ...*task.Task) error {
-	return c.revise(ctx, tasks, broker.Change{Delete: true})
+	return c.revise(ctx, tasks, keepNone, broker.Change{Delete: true})
 }
 
 // SetPriority moves a waiting task: it runs as if it had been enqueued with that
@@ -43,7 +46,7 @@ func (c *Client) SetPriority(ctx context.Context, t *task.Task, p task.Priority)
 	if p == 0 {
 		p = task.MediumPriority
 	}
-	return c.revise(ctx, []*task.Task{t}, broker.Change{Priority: p})
+	return c.revise(ctx, []*task.Task{t}, keepNone, broker.Change{Priority: p})
 }
 
 // SetPayload gives a task that waits or has ended another payload. It is
@@ -55,7 +58,7 @@ func (c *Client) SetPayload(ctx context.Context, t *task.Task, payload []byte) e
 	if payload == nil {
 		payload = []byte{}
 	}
-	return c.revise(ctx, []*task.Task{t}, broker.Change{Payload: payload})
+	return c.revise(ctx, []*task.Task{t}, keepNone, broker.Change{Payload: payload})
 }
 
 // Get returns a task as it stands now, or task.ErrNotFound.
@@ -105,29 +108,39 @@ func optional[T any](c *Client) (T, error) {
 	return wanted, nil
 }
 
+// keepNone is for changes that end no task.
+func keepNone(*task.Task) time.Duration { return 0 }
+
+// lot is what one change can be made of.
+type lot struct {
+	queue string
+	keep  time.Duration
+}
+
 // revise changes the tasks queue by queue, in calls as large as they may be.
-func (c *Client) revise(ctx context.Context, tasks []*task.Task, change broker.Change) error {
+func (c *Client) revise(ctx context.Context, tasks []*task.Task, keep func(*task.Task) time.Duration, change broker.Change) error {
 	operator, err := optional[broker.Operator](c)
 	if err != nil {
 		return err
 	}
-	queues := make(map[string][]int)
+	lots := make(map[lot][]int)
 	for i, t := range tasks {
 		if t == nil {
 			return numbered(errNilTask, i, len(tasks))
 		}
-		queues[queueOf(t)] = append(queues[queueOf(t)], i)
+		l := lot{queueOf(t), keep(t)}
+		lots[l] = append(lots[l], i)
 	}
 	errs := make([]error, len(tasks))
-	for queue, at := range queues {
-		for start := 0; start < len(at); start += broker.MaxBatch {
-			part := at[start:min(start+broker.MaxBatch, len(at))]
-			ids := make([]uuid.UUID, len(part))
-			for n, i := range part {
+	for l, all := range lots {
+		change.Keep = l.keep
+		for at := range slices.Chunk(all, broker.MaxBatch) {
+			ids := make([]uuid.UUID, len(at))
+			for n, i := range at {
 				ids[n] = tasks[i].ID
 			}
-			for n, err := range operator.Revise(ctx, queue, ids, change) {
-				errs[part[n]] = err
+			for n, err := range operator.Revise(ctx, l.queue, ids, change) {
+				errs[at[n]] = err
 			}
 		}
 	}

@@ -3,11 +3,12 @@ package jobsy
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/nex-gen-tech/jobsy/task"
 )
@@ -19,7 +20,7 @@ const (
 	maxProgressText = 256
 )
 
-var errNoTask = errors.New("context is not that of a handler")
+var errNoTask = &task.FieldError{Field: "ctx", Rule: "must be that of a handler"}
 
 // SetResult leaves a result for those who wait for the task that runs in ctx. It
 // counts if the handler then returns nil. The last one set stands. The error is
@@ -32,9 +33,8 @@ func SetResult(ctx context.Context, result []byte) error {
 	if len(result) > MaxResult {
 		return &task.FieldError{Field: "result", Rule: "must be at most " + strconv.Itoa(MaxResult) + " bytes", Value: strconv.Itoa(len(result))}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.result = append([]byte{}, result...)
+	own := append([]byte{}, result...)
+	c.report(func(r *reports) { r.result = own })
 	return nil
 }
 
@@ -73,38 +73,74 @@ func Progress(ctx context.Context, fraction float64, text string) error {
 		return errNoTask
 	case math.IsNaN(fraction) || fraction < 0 || fraction > 1:
 		return &task.FieldError{Field: "fraction", Rule: "must be 0 to 1", Value: fmt.Sprint(fraction)}
-	case c.Err() != nil:
-		return context.Cause(c)
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
 	}
-	c.mu.Lock()
-	c.progress = task.Progress{Fraction: fraction, Text: task.Cut(text, maxProgressText), At: time.Now().Round(0)}
-	c.unsent = true
-	c.mu.Unlock()
-	c.reported()
+	progress := task.Progress{Fraction: fraction, Text: clip(text, maxProgressText), At: time.Now().Round(0)}
+	c.report(func(r *reports) { r.progress, r.unsent = progress, true })
+	c.keeper.hear()
 	return nil
 }
 
-// report returns the progress that has not been sent yet, or nil.
-func (c *attemptContext) report() *task.Progress {
+// reports are what a handler has said of its task.
+type reports struct {
+	progress task.Progress
+	unsent   bool   // the progress has not been sent yet
+	result   []byte // nil: none
+}
+
+// report makes a change of the reports.
+func (c *attemptContext) report(change func(*reports)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.unsent {
+	if c.reports == nil {
+		c.reports = &reports{}
+	}
+	change(c.reports)
+}
+
+// unsent returns the progress that has not been sent yet, or nil.
+func (c *attemptContext) unsent() *task.Progress {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reports == nil || !c.reports.unsent {
 		return nil
 	}
-	c.unsent = false
-	p := c.progress
+	p := c.reports.progress
 	return &p
 }
 
-func (c *attemptContext) hasReport() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.unsent
+// sent notes that a progress has been sent. A later one has still to be.
+func (c *attemptContext) sent(p *task.Progress) {
+	c.report(func(r *reports) { r.unsent = r.progress != *p })
 }
 
-// left returns what the handler has left for the record.
-func (c *attemptContext) left() (task.Progress, []byte) {
+func (c *attemptContext) progress() (p task.Progress) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.progress, c.result
+	if c.reports != nil {
+		p = c.reports.progress
+	}
+	return p
+}
+
+func (c *attemptContext) result() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reports == nil {
+		return nil
+	}
+	return c.reports.result
+}
+
+// clip cuts a text to at most that many bytes of valid UTF-8.
+func clip(text string, most int) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= most {
+		return text
+	}
+	for !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most]
 }

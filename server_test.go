@@ -163,8 +163,11 @@ func TestServerSurvivesPanicAndGoexit(t *testing.T) {
 		s.HandleFunc("fine", func(context.Context, *task.Task) error { return nil })
 	}, func(r *rig) {
 		found := r.want(r.enqueue(task.New("panic", nil)), task.StatusRetrying, 1)
-		if !strings.Contains(found.LastError, "panic: at the disco") || !strings.Contains(found.LastError, "server_test.go") {
-			r.t.Errorf("last error lacks the panic or its stack: %s", found.LastError)
+		if found.LastError != "panic: at the disco" {
+			r.t.Errorf("last error %q", found.LastError)
+		}
+		if len(found.History) != 1 || !strings.Contains(found.History[0].Stack, "server_test.go") {
+			r.t.Errorf("the history lacks the stack of the panic: %+v", found.History)
 		}
 		found = r.want(r.enqueue(task.New("goexit", nil)), task.StatusRetrying, 1)
 		if !strings.Contains(found.LastError, "Goexit") {
