@@ -31,6 +31,7 @@ var layout = map[string][]string{
 	"broker/redis":      {"task", "broker", "lua"},
 	".":                 {"task", "broker", "scheduler", "storage", "broker/memory"},
 	"dashboard":         {".", "task", "broker"},
+	"jobsytest":         {".", "task", "broker", "broker/memory"},
 	"internal/...":      {},
 }
 

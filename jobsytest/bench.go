@@ -1,0 +1,289 @@
+// Package jobsytest is for tests of programs that use Jobsy: of their handlers,
+// and of what they enqueue, without a server and without waiting. It works inside
+// testing/synctest, where an hour of retries takes a millisecond.
+//
+//	b := jobsytest.New(t, func(s *jobsy.Server) { jobsy.Handle(s, Welcome, welcome) })
+//	signUp(b.Client(), "ada@example.com")           // the code under test enqueues
+//	jobsytest.RequireEnqueued(b, Welcome, User{"Ada", "ada@example.com"})
+//	for _, o := range b.Drain() { … }               // runs all, retries too
+package jobsytest
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/memory"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// TB is what a bench needs of a *testing.T, *testing.B or *testing.F.
+type TB interface {
+	Helper()
+	Fatalf(format string, args ...any)
+	Cleanup(func())
+}
+
+// Bench is an in-memory broker with the handlers under test. It belongs to one
+// test; its methods are safe for concurrent use, except that two calls of Drain
+// share the work.
+type Bench struct {
+	tb       TB
+	broker   *memory.Broker
+	register func(s *jobsy.Server)
+}
+
+// Outcome is how one attempt ended.
+type Outcome struct {
+	// Task is the task after the attempt: Result, LastError, Attempt and so on.
+	Task *task.Task
+	// Status is what it became: completed, failed, cancelled, retrying, or
+	// scheduled if it was snoozed.
+	Status task.Status
+	// Delay is how long a retrying or snoozed task waits.
+	Delay time.Duration
+}
+
+// Err returns the message of the attempt's error, or "".
+func (o Outcome) Err() string {
+	if o.Status == task.StatusCompleted {
+		return ""
+	}
+	return o.Task.LastError
+}
+
+// New returns a bench that the test's end closes. Register gives a server its
+// handlers and middleware, and is called for each Work and each Drain; nil is for
+// a test of what is enqueued only.
+func New(tb TB, register func(s *jobsy.Server)) *Bench {
+	tb.Helper()
+	b := &Bench{tb: tb, broker: memory.New(nil), register: register}
+	tb.Cleanup(func() { _ = b.broker.Close() })
+	return b
+}
+
+// Client returns a client for the code under test.
+func (b *Bench) Client() *jobsy.Client { return jobsy.NewClient(b.broker, nil) }
+
+// Broker returns the broker, for code that makes its own client, server or
+// scheduler.
+func (b *Bench) Broker() broker.Broker { return b.broker }
+
+// Work runs one attempt of a task through its real handler, with middleware,
+// timeout and all, and returns how it ended. It does not wait for the task's
+// RunAt, and nothing of the task gets into the bench's broker. An invalid task, or
+// one that no handler knows, fails the test.
+func (b *Bench) Work(t *task.Task) Outcome {
+	b.tb.Helper()
+	own := t.Clone()
+	own.RunAt, own.Unique, own.Gather = time.Time{}, task.Unique{}, task.Gather{}
+	apart := memory.New(nil)
+	defer apart.Close()
+	if err := jobsy.NewClient(apart, nil).Enqueue(context.Background(), own); err != nil {
+		b.tb.Fatalf("jobsytest: enqueue %s: %v", cmp.Or(t.Name, "task"), err)
+	}
+	var outcome Outcome
+	b.run(apart, []string{own.Queue}, func(o Outcome) bool {
+		outcome = o
+		return true
+	})
+	return outcome
+}
+
+// Drain runs all tasks of the bench, one at a time, until nothing waits any more:
+// scheduled tasks, retries, and what handlers enqueue meanwhile. It returns how
+// each attempt ended. Inside testing/synctest time flies; elsewhere it takes as
+// long as the tasks ask for. Paused queues are left alone. A task that no handler
+// knows fails the test.
+func (b *Bench) Drain() []Outcome {
+	b.tb.Helper()
+	var outcomes []Outcome
+	for queues := b.busy(); len(queues) > 0; queues = b.busy() {
+		b.run(b.broker, queues, func(o Outcome) bool {
+			outcomes = append(outcomes, o)
+			return len(b.busy()) == 0 || !covers(queues, b.busy())
+		})
+	}
+	return outcomes
+}
+
+func covers(queues, busy []string) bool {
+	known := make(map[string]bool)
+	for _, queue := range queues {
+		known[queue] = true
+	}
+	for _, queue := range busy {
+		if !known[queue] {
+			return false
+		}
+	}
+	return true
+}
+
+// busy returns the queues in which something waits or runs.
+func (b *Bench) busy() []string {
+	b.tb.Helper()
+	queues, err := b.broker.Queues(context.Background())
+	b.check(err)
+	var busy []string
+	for _, queue := range queues {
+		info, err := b.broker.Queue(context.Background(), queue)
+		b.check(err)
+		counts, err := b.broker.Counts(context.Background(), queue)
+		b.check(err)
+		unended := 0
+		for status, n := range counts {
+			if !status.Ended() {
+				unended += n
+			}
+		}
+		if unended > 0 && !info.Paused {
+			busy = append(busy, queue)
+		}
+	}
+	return busy
+}
+
+func (b *Bench) check(err error) {
+	b.tb.Helper()
+	if err != nil {
+		b.tb.Fatalf("jobsytest: %v", err)
+	}
+}
+
+// run has a server work on the queues until enough says so of an outcome.
+func (b *Bench) run(on *memory.Broker, queues []string, enough func(Outcome) bool) {
+	b.tb.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	watched := &watched{Broker: on, settled: make(chan Outcome)}
+	weights := make(map[string]int)
+	for _, queue := range queues {
+		weights[queue] = 1
+	}
+	server := jobsy.NewServer(watched, &jobsy.ServerOptions{Concurrency: 1, Queues: weights})
+	if b.register != nil {
+		b.register(server)
+	}
+	done := make(chan error, 1)
+	go func() { done <- server.Run(ctx) }()
+	unknown := ""
+	for ended := false; !ended; {
+		select {
+		case o := <-watched.settled:
+			if o.unknown() {
+				unknown = o.Task.Name
+			}
+			ended = unknown != "" || enough(o)
+		case err := <-done:
+			b.tb.Fatalf("jobsytest: server: %v", err)
+		}
+	}
+	cancel()
+	for running := true; running; {
+		select {
+		case <-watched.settled:
+		case err := <-done:
+			b.check(err)
+			running = false
+		}
+	}
+	if unknown != "" {
+		b.tb.Fatalf("jobsytest: no handler for %q is registered", unknown)
+	}
+}
+
+// unknown reports whether no handler knew the task: the server then puts it off
+// and leaves its record as it was.
+func (o Outcome) unknown() bool {
+	return o.Status == task.StatusScheduled && o.Task.Status == task.StatusRunning
+}
+
+// watched tells of each settlement.
+type watched struct {
+	*memory.Broker
+	settled chan Outcome
+}
+
+// Settle implements broker.Broker.
+func (w *watched) Settle(ctx context.Context, outcomes []broker.Outcome) []error {
+	errs := w.Broker.Settle(ctx, outcomes)
+	for i, o := range outcomes {
+		if o.Status == task.StatusPending || errs != nil && errs[i] != nil {
+			continue
+		}
+		t := o.Lease.Task
+		if o.Task != nil {
+			t = o.Task
+		}
+		t = t.Clone()
+		if o.Task != nil || o.Status.Ended() {
+			t.Status = o.Status
+		}
+		w.settled <- Outcome{Task: t, Status: o.Status, Delay: o.Delay}
+	}
+	return errs
+}
+
+// Waiting returns the tasks of that name that wait, in all queues: pending,
+// scheduled and retrying, in this order.
+func (b *Bench) Waiting(name string) []*task.Task {
+	b.tb.Helper()
+	queues, err := b.broker.Queues(context.Background())
+	b.check(err)
+	var found []*task.Task
+	for _, status := range []task.Status{task.StatusPending, task.StatusScheduled, task.StatusRetrying} {
+		for _, queue := range queues {
+			for cursor, more := "", true; more; more = cursor != "" {
+				var page []*task.Task
+				page, cursor, err = b.broker.Tasks(context.Background(), queue, status, cursor, broker.MaxBatch)
+				b.check(err)
+				found = append(found, named(name, page)...)
+			}
+		}
+	}
+	return found
+}
+
+func named(name string, tasks []*task.Task) []*task.Task {
+	var found []*task.Task
+	for _, t := range tasks {
+		if t.Name == name {
+			found = append(found, t)
+		}
+	}
+	return found
+}
+
+// RequireEnqueued fails the test unless a task of the kind with these arguments
+// waits, and returns it.
+func RequireEnqueued[Args any](b *Bench, k task.Kind[Args], args Args) *task.Task {
+	b.tb.Helper()
+	var others strings.Builder
+	for _, t := range b.Waiting(k.Name) {
+		got, err := k.Args(t)
+		if err == nil && reflect.DeepEqual(got, args) {
+			return t
+		}
+		others.WriteString("\n\t" + string(t.Payload))
+	}
+	if others.Len() == 0 {
+		others.WriteString(" none")
+	}
+	want, _ := json.Marshal(args)
+	b.tb.Fatalf("jobsytest: no task %q waits with the arguments\n\t%s\nbut with%s", k.Name, want, others.String())
+	return nil
+}
+
+// RequireNone fails the test if a task of the kind waits.
+func RequireNone[Args any](b *Bench, k task.Kind[Args]) {
+	b.tb.Helper()
+	if found := b.Waiting(k.Name); len(found) > 0 {
+		b.tb.Fatalf("jobsytest: %d tasks %q wait, want none; the first has the arguments\n\t%s", len(found), k.Name, found[0].Payload)
+	}
+}
