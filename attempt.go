@@ -27,6 +27,7 @@ type attempt struct {
 	// The keeper's.
 	expires    time.Time
 	kept       bool
+	doubtful   bool // may have been cancelled unheard
 	prev, next *attempt
 
 	returned atomic.Bool // the handler has returned

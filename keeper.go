@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -21,11 +22,14 @@ type keeper struct {
 	lasts  time.Duration
 	log    *slog.Logger
 
-	reports chan struct{} // holds a value after a handler has reported
+	reports chan struct{} // holds a value while there is something to report, or to ask
 
 	mu   sync.Mutex
 	ring attempt // its next is the first attempt, its prev the last
 	size int
+	// unknown are the latest cancellations of tasks that are not here: a lease
+	// may be on its way.
+	unknown map[cancellation]time.Time
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -33,7 +37,7 @@ type keeper struct {
 
 func newKeeper(b broker.Broker, lasts time.Duration, log *slog.Logger) *keeper {
 	ctx, stop := context.WithCancel(context.Background())
-	k := &keeper{broker: b, lasts: lasts, log: log, stop: stop, reports: make(chan struct{}, 1)}
+	k := &keeper{broker: b, lasts: lasts, log: log, stop: stop, reports: make(chan struct{}, 1), unknown: make(map[cancellation]time.Time)}
 	k.ring.prev, k.ring.next = &k.ring, &k.ring
 	k.running.Go(func() { k.each(ctx, k.extend) })
 	k.running.Go(func() { k.sendReports(ctx) })
@@ -53,6 +57,7 @@ func (k *keeper) add(attempts []*attempt) {
 		a.kept, a.prev, a.next = true, k.ring.prev, &k.ring
 		a.prev.next, a.next.prev = a, a
 		k.size++
+		k.meet(a)
 	}
 }
 
@@ -195,7 +200,7 @@ func (k *keeper) noteReport(a *attempt, sent *task.Progress, err error) {
 // reportEvery is the least time between two reports of progress.
 const reportEvery = time.Second
 
-// hear is told that a handler has reported.
+// hear is told that there is something to report, or to ask.
 func (k *keeper) hear() {
 	select {
 	case k.reports <- struct{}{}:
@@ -203,7 +208,8 @@ func (k *keeper) hear() {
 	}
 }
 
-// sendReports sends what handlers have reported, the latest of each.
+// sendReports sends what handlers have reported, the latest of each, and asks
+// about doubtful attempts: both is done by extending.
 func (k *keeper) sendReports(ctx context.Context) {
 	for {
 		select {
@@ -225,12 +231,22 @@ func (k *keeper) reporting() []*attempt {
 	defer k.mu.Unlock()
 	var reporting []*attempt
 	for a := range k.all {
-		if a.ctx.unsent() != nil {
+		if a.doubtful || a.ctx.unsent() != nil {
+			a.doubtful = false
 			reporting = append(reporting, a)
 		}
 	}
 	return reporting
 }
+
+// cancellation names a task that is to be cancelled.
+type cancellation struct {
+	queue string
+	id    uuid.UUID
+}
+
+// unheard is how old an unknown cancellation may be when its lease comes.
+const unheard = time.Second
 
 // cancel ends the context of a task's handler.
 func (k *keeper) cancel(queue string, id uuid.UUID) {
@@ -239,8 +255,38 @@ func (k *keeper) cancel(queue string, id uuid.UUID) {
 	for a := range k.all {
 		if a.lease.ID == id && a.lease.Queue == queue {
 			a.ctx.end(task.ErrCancelled)
+			return
 		}
 	}
+	now := time.Now()
+	maps.DeleteFunc(k.unknown, func(_ cancellation, at time.Time) bool { return now.Sub(at) > unheard })
+	if len(k.unknown) < broker.MaxBatch { // beyond, extending tells
+		k.unknown[cancellation{queue, id}] = now
+	}
+}
+
+// meet asks about an attempt whose task was called off as its lease was on its
+// way. The lease may be of a later run, so the broker has to say.
+func (k *keeper) meet(a *attempt) {
+	if len(k.unknown) == 0 {
+		return
+	}
+	name := cancellation{a.lease.Queue, a.lease.ID}
+	if _, met := k.unknown[name]; met {
+		delete(k.unknown, name)
+		a.doubtful = true
+		k.hear()
+	}
+}
+
+// doubt asks about every attempt.
+func (k *keeper) doubt() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for a := range k.all {
+		a.doubtful = true
+	}
+	k.hear()
 }
 
 // abandon takes the tasks away from the attempts whose handlers have not

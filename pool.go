@@ -52,6 +52,10 @@ func (p *pool) hearCancellations() {
 		return
 	}
 	queues := slices.Sorted(maps.Keys(p.server.opts.Queues))
+	p.hearing.Go(func() { // what was called off before there was anyone to hear
+		pause(ctx, lastPause)
+		p.keeper.doubt()
+	})
 	p.hearing.Go(func() {
 		for ctx.Err() == nil {
 			err := notifier.Cancellations(ctx, queues, p.keeper.cancel)
