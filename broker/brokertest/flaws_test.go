@@ -8,6 +8,7 @@ func flawsByRule() map[string][]string {
 	for _, some := range []map[string][]string{
 		enqueueFlaws(), leaseFlaws(), wakeFlaws(), fenceFlaws(), orderFlaws(), timeFlaws(),
 		settleFlaws(), malformedFlaws(), replyFlaws(), inspectFlaws(), timetableFlaws(),
+		uniqueFlaws(), gatherFlaws(), reviseFlaws(), newsFlaws(),
 	} {
 		maps.Copy(all, some)
 	}
@@ -238,5 +239,89 @@ func timetableFlaws() map[string][]string {
 		"P8/NoOverlap skips tick after tick while one task goes on":       {"forgets the task of a skipped tick"},
 		"P8/NoOverlap takes the next tick once the last task has ended":   {"takes a kept task for running"},
 		"P8/ticks overlap without NoOverlap":                              {"never lets ticks overlap"},
+	}
+}
+
+func uniqueFlaws() map[string][]string {
+	const again = "makes a change again whose reply was lost"
+	return map[string][]string{
+		"P14/UntilStarted excludes others until the first run":                             {"never excludes", "takes a running task for a waiting one", "does not say that a lock is held"},
+		"P14/UntilEnded excludes others until the end":                                     {"UntilEnded excludes until the start", "a retry frees the lock", "locks are never freed"},
+		"P14/UntilEnded outlives a lease and a takeover":                                   {"a takeover frees the lock", "UntilEnded excludes until the start"},
+		"P14/Throttle excludes others for its time, whatever becomes of the task":          {"Throttle excludes until the end", "Throttle never ends"},
+		"P14/Debounce has the last one run, as the first one":                              {"Debounce never waits", "leaves the waiting task as it is", "does not tell which task stands"},
+		"P14/Debounce waits no longer than its Limit":                                      {"Debounce forgets its Limit"},
+		"P14/Debounce begins anew once the task has started":                               {"takes a running task for a waiting one"},
+		"P14/a lock is void once its holder has ended":                                     {"locks are never freed"},
+		"P14/a lock is void once its holder was cancelled or deleted":                      {"locks are never freed", "Revise does nothing"},
+		"P6/enqueuing the identical unique task again is no conflict":                      {"judges the lock before the ID"},
+		"P6/a unique enqueue is answered as it was":                                        {again},
+		"P9/nothing is left of unique tasks":                                               {"leaves locks behind"},
+		"P14/Latest keeps one running and one waiting":                                     {"Latest lets both run", "leaves the waiting task as it is"},
+		"P14/with Latest the next one waits for the end of the other, not for its attempt": {"a retry frees the lock", "a takeover frees the lock"},
+		"P14/with Latest the next one wakes a blocked Lease":                               {"the end of another task wakes nobody"},
+		"P14/what happens is up to the mode of the holder":                                 {"judges by the newcomer's mode"},
+		"P14/of two tasks in a batch the first has the lock":                               {"does not see the locks of a batch"},
+		"P14/a lock is that of its queue":                                                  {"knows a lock once for all queues"},
+		"P14/without a Key the name and the payload count":                                 {"ignores the payload in a lock"},
+		"P10/a task whose ID is in use leaves the lock as it was":                          {"takes the lock before it judges the ID", "judges the lock before the ID"},
+		"P14/a task that runs again takes its lock again":                                  {"a rerun takes no lock"},
+	}
+}
+
+func gatherFlaws() map[string][]string {
+	return map[string][]string{
+		"P15/a full group runs at once":                {"a full group waits", "loses members", "never excludes"},
+		"P15/a group runs once it has been quiet":      {"a group waits for its Delay"},
+		"P15/a group waits no longer than its Delay":   {"a group waits for ever"},
+		"P15/a group that has started takes no more":   {"takes a running task for a waiting one"},
+		"P15/groups of other keys and names are apart": {"ignores the key of a group"},
+		"P7/a group runs again as a whole":             {"a takeover forgets members"},
+		"P6/enqueuing a member again is no conflict":   {"doubles members"},
+		"P6/a gathered enqueue is not doubled":         {"makes a change again whose reply was lost"},
+	}
+}
+
+func reviseFlaws() map[string][]string {
+	return map[string][]string{
+		"P16/a waiting task gets a new payload and priority":                            {"Revise does nothing"},
+		"P16/a waiting task can be cancelled":                                           {"Revise does nothing"},
+		"P16/a task that waits or has ended can be deleted":                             {"Revise does nothing"},
+		"P16/each revised task is judged by itself":                                     {"revises running tasks", "says nothing of the unknown", "fails a call as a whole"},
+		"P16/a task that has ended is not cancelled":                                    {"cancels what has ended"},
+		"P16/a waiting task can be made due":                                            {"Revise does nothing"},
+		"P4/a pending task keeps its turn when its priority changes":                    {"a revision costs the turn"},
+		"P11/a blocked Lease is woken by a revision":                                    {"a revision wakes nobody"},
+		"P10/a bad change is refused":                                                   {"does not check requests"},
+		"P6/a revision is answered as it was":                                           {"makes a change again whose reply was lost"},
+		"P16/an ended task that runs again begins anew and keeps its history":           {"a rerun keeps its attempts", "a rerun loses its history"},
+		"P16/tasks that run again are spaced":                                           {"ignores spacing"},
+		"P16/a paused queue hands out nothing and takes all":                            {"Pause does nothing"},
+		"P16/a queue is paused for every process":                                       {"Pause does nothing"},
+		"P11/a blocked Lease is woken when its queue is resumed":                        {"a resumption wakes nobody", "Pause does nothing"},
+		"P16/a running task that was cancelled ends as cancelled, whatever its outcome": {"forgets cancellations"},
+		"P16/a task that completes is completed though it was cancelled":                {"cancels what has completed"},
+		"P16/Extend tells of a cancellation and keeps the lease":                        {"Extend does not tell of a cancellation", "does not extend what is to be cancelled"},
+		"P16/a takeover tells of a cancellation":                                        {"a takeover forgets cancellations", "forgets cancellations"},
+	}
+}
+
+func newsFlaws() map[string][]string {
+	return map[string][]string{
+		"P17/Cancellations tells of running tasks that are cancelled":         {"tells nobody"},
+		"P17/Cancellations tells of what another process cancels":             {"tells nobody"},
+		"P17/Cancellations ends with its context":                             {"ignores its context while it blocks"},
+		"P17/Wait returns when the task ends, and it stays readable":          {"Wait sleeps on", "drops what is waited for"},
+		"P17/Wait is in time while an ended task is kept":                     {"Wait does not look first"},
+		"P17/Wait tells what is unknown or deleted":                           {"Wait does not look first", "Wait sleeps on"},
+		"P17/Wait returns when another process ends the task":                 {"Wait sleeps on"},
+		"P17/Wait returns when a waiting task is cancelled":                   {"Wait sleeps on", "drops what is waited for"},
+		"P17/Wait ends with its context":                                      {"ignores its context while it blocks"},
+		"P17/Close ends a blocked Wait with ErrClosed":                        {"Close leaves calls blocked"},
+		"P17/inspection shows the progress that was reported last":            {"does not report progress"},
+		"P2/an overtaken worker reports no progress":                          {"Extend does not fence"},
+		"P9/ended tasks beyond the bound go, those first that would go first": {"ignores bounds", "drops those first that would go last", "does not count what it drops"},
+		"P9/what is bound to none is not kept":                                {"ignores bounds"},
+		"P9/an ended task is kept no longer than the bound says":              {"ignores bounds"},
 	}
 }

@@ -114,13 +114,14 @@ func (m *model) sweep() {
 			m.drop(e)
 		}
 	}
+	m.tidyLocks()
 }
 
 // promote makes pending what is due, in the order of its time.
 func (m *model) promote() {
 	var due []*entry
 	for _, e := range m.entries {
-		if (e.status == task.StatusScheduled || e.status == task.StatusRetrying) && !e.at.After(m.now()) {
+		if (e.status == task.StatusScheduled || e.status == task.StatusRetrying) && !e.held && !e.at.After(m.now()) {
 			due = append(due, e)
 		}
 	}
@@ -159,6 +160,9 @@ func (m *model) choose(req broker.LeaseRequest) ([]*entry, error) {
 
 func (m *model) readyIn(queue string) ([]*entry, error) {
 	var ready []*entry
+	if m.paused[queue] && !m.has("Pause does nothing") {
+		return nil, nil
+	}
 	for _, e := range slices.Clone(m.entries) {
 		if e.queue != queue || !m.leasable(e) {
 			continue
@@ -249,6 +253,7 @@ func (m *model) hand(e *entry, req broker.LeaseRequest) broker.Lease {
 	if e.status == task.StatusRunning && m.has("counts a takeover as an attempt") {
 		e.task.Attempt++
 	}
+	m.takeover(e)
 	lasts := req.Duration
 	if m.has("cuts leases short") {
 		lasts /= 2
@@ -268,7 +273,8 @@ func (m *model) hand(e *entry, req broker.LeaseRequest) broker.Lease {
 	}
 	lease := broker.Lease{
 		Task: t, Queue: e.queue, ID: e.id, Deliveries: e.deliveries, Token: e.token,
-		Priority: e.task.Priority, Expires: time.Now().Add(lasts),
+		Priority: e.task.Priority, Lock: e.task.LockKey(), Expires: time.Now().Add(lasts),
+		Cancelled: e.cancel != nil,
 	}
 	if m.has("leaves the priority out of a lease") {
 		lease.Priority = 0
@@ -307,9 +313,13 @@ func (m *model) Extend(_ context.Context, leases []broker.Lease, by time.Duratio
 	lost := m.act(func(bool) {
 		for i, l := range leases {
 			e := m.held(l, "Extend")
+			if e != nil {
+				errs[i] = m.report(e, l)
+			}
 			switch {
 			case e == nil:
 				errs[i] = task.ErrLeaseLost
+			case e.cancel != nil && m.has("does not extend what is to be cancelled"):
 			case m.has("Extend adds to what is left"):
 				e.at = e.at.Add(by)
 			case m.has("an extension counts a delivery"):

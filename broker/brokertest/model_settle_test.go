@@ -21,6 +21,7 @@ func (m *model) Settle(_ context.Context, outcomes []broker.Outcome) []error {
 			}
 			errs[i] = m.settle(o)
 		}
+		m.tidyLocks()
 	})
 	return m.spread(errs)
 }
@@ -33,6 +34,7 @@ func (m *model) settle(o broker.Outcome) error {
 		}
 		return task.ErrLeaseLost
 	}
+	o = m.decide(e, o)
 	switch o.Status {
 	case task.StatusCompleted, task.StatusFailed, task.StatusCancelled:
 		m.write(e, o)
@@ -72,6 +74,7 @@ func (m *model) end(e *entry, o broker.Outcome) {
 		return
 	}
 	e.answered = true
+	o.Keep = m.keep(e, o)
 	if o.Keep == 0 || m.has("drops ended tasks at once") {
 		m.drop(e)
 		return
@@ -80,6 +83,8 @@ func (m *model) end(e *entry, o broker.Outcome) {
 	if m.has("drops ended tasks early") {
 		e.at = e.at.Add(-80 * time.Millisecond)
 	}
+	m.announce()
+	m.bound(e.queue, o.Status)
 }
 
 func (m *model) delay(e *entry, o broker.Outcome) {
@@ -96,6 +101,9 @@ func (m *model) delay(e *entry, o broker.Outcome) {
 	}
 	if m.has("forgets the priority of a retry") {
 		e.priority = task.MediumPriority
+	}
+	if m.has("a retry frees the lock") {
+		m.freeLock(e)
 	}
 	if m.has("forgets the token of a retry") {
 		m.token = 0

@@ -37,6 +37,13 @@ type store struct {
 	schedules map[[2]string]*schedule
 	waiting   []chan struct{}
 	seen      map[uuid.UUID]bool // every ID ever, for flaws
+	locks     map[[2]string]*lock
+	batches   int
+	bounds    broker.Bounds
+	paused    map[string]bool
+	dropped   map[string]map[task.Status]int
+	listeners []*listener
+	ended     []chan struct{} // of blocked Wait calls
 }
 
 type entry struct {
@@ -52,11 +59,17 @@ type entry struct {
 	token      int64
 	answered   bool
 	how        Corruption
+	held       bool           // waits for the end of another one
+	cancel     *time.Duration // is to be cancelled and then kept for that long
+	waiters    int
 }
 
 func newModel(flaw string) *model {
 	return &model{
-		store:  &store{flaw: flaw, schedules: make(map[[2]string]*schedule), seen: make(map[uuid.UUID]bool)},
+		store: &store{
+			flaw: flaw, schedules: make(map[[2]string]*schedule), seen: make(map[uuid.UUID]bool),
+			locks: make(map[[2]string]*lock), paused: make(map[string]bool), dropped: make(map[string]map[task.Status]int),
+		},
 		closed: make(chan struct{}),
 	}
 }
@@ -76,6 +89,11 @@ func modelHarness(flaw string, movable bool) Harness {
 			b.(*model).corrupt(t, queue, id, how)
 		},
 		LoseReply: func(b broker.Broker) { b.(*model).loseReply() },
+		Bounded: func(_ testing.TB, bounds broker.Bounds) broker.Broker {
+			m := newModel(flaw)
+			m.bounds = bounds
+			return m
+		},
 	}
 	if movable {
 		h.Advance = func(b broker.Broker, d time.Duration) { b.(*model).advance(d) }
@@ -187,6 +205,7 @@ func (m *model) Enqueue(ctx context.Context, tasks []*task.Task) []error {
 	}
 	errs := make([]error, len(tasks))
 	m.act(func(repeated bool) {
+		m.batches++
 		for i, t := range tasks {
 			if i == broker.MaxBatch-1 && m.has("loses the last of a full batch") {
 				continue
@@ -212,13 +231,16 @@ func (m *model) take(t *task.Task, repeated bool) error {
 	if err := m.prepare(t); err != nil {
 		return err
 	}
-	if standing := m.find(t.Queue, t.ID); standing != nil {
+	if standing := m.find(t.Queue, t.ID); standing != nil && !m.overlooks(standing, t) {
 		return m.judgeDuplicate(standing, t, repeated)
 	}
 	if m.seen[t.ID] && m.has("remembers an ID for ever") {
 		return &task.DuplicateError{ID: t.ID}
 	}
 	m.know(t.Queue)
+	if key := m.lockKey(t); key != [2]string{} {
+		return m.meet(key, t)
+	}
 	m.add(t)
 	return nil
 }
@@ -277,7 +299,9 @@ func (m *model) know(queue string) {
 	}
 }
 
-func (m *model) add(t *task.Task) {
+func (m *model) add(t *task.Task) { m.place(t, m.due(t)) }
+
+func (m *model) place(t *task.Task, due time.Time) *entry {
 	m.sequence++
 	m.seen[t.ID] = true
 	e := &entry{
@@ -291,11 +315,12 @@ func (m *model) add(t *task.Task) {
 		e.task.Headers = nil
 	}
 	cause := "an enqueue"
-	if due := m.due(t); due.After(m.now()) {
+	if due.After(m.now()) {
 		e.status, e.at, cause = task.StatusScheduled, due, "a scheduled task"
 	}
 	m.entries = append(m.entries, e)
 	m.wake(cause)
+	return e
 }
 
 // due returns when a task is due.
@@ -329,6 +354,7 @@ func (m *store) drop(gone *entry) {
 		return
 	}
 	m.entries = slices.DeleteFunc(m.entries, func(e *entry) bool { return e == gone })
+	m.announce()
 }
 
 func (m *store) leftovers() []string {
@@ -337,6 +363,9 @@ func (m *store) leftovers() []string {
 	var left []string
 	for _, e := range m.entries {
 		left = append(left, string(e.status)+" "+e.id.String())
+	}
+	for key := range m.locks {
+		left = append(left, "lock "+key[1])
 	}
 	for key := range m.schedules {
 		left = append(left, "schedule "+key[1])
@@ -362,7 +391,7 @@ func (m *model) restart() *model {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	after := newModel(m.flaw)
-	after.ahead, after.sequence, after.token = m.ahead, m.sequence, m.token
+	after.ahead, after.sequence, after.token, after.locks = m.ahead, m.sequence, m.token, m.locks
 	for _, e := range m.entries {
 		if m.has("a restart loses " + string(e.status) + " tasks") {
 			continue

@@ -49,6 +49,10 @@ type Harness struct {
 	// LoseReply has the reply to the broker's next call that changes
 	// something get lost, after its store has acted.
 	LoseReply func(b broker.Broker)
+	// Bounded returns a new, empty broker that keeps no more ended tasks than
+	// bounds say, and looks for too many of them several times a second. The
+	// suite closes it, twice.
+	Bounded func(t testing.TB, bounds broker.Bounds) broker.Broker
 }
 
 // Corruption is a way in which a record can be malformed.
@@ -92,6 +96,10 @@ const (
 	idle       promise = "P11 (idle is free)"
 	oneClock   promise = "P12 (one clock)"
 	tolerant   promise = "P13 (malformed data stops nobody)"
+	exclusive  promise = "P14 (unique tasks exclude each other)"
+	together   promise = "P15 (gathered tasks run together)"
+	obeyed     promise = "P16 (who steps in is obeyed)"
+	announced  promise = "P17 (news arrives)"
 )
 
 // rule is one sentence of the contract, and how to check it.
@@ -113,5 +121,7 @@ func rules() []rule {
 		fenceRules(), orderRules(), dueRules(), extremeRules(), recoveryRules(), restartRules(),
 		settleRules(), cleanRules(), malformedRules(), replyRules(),
 		inspectRules(), timetableRules(), overlapRules(), concurrencyRules(),
+		uniqueRules(), latestRules(), lockRules(), gatherRules(),
+		reviseRules(), rerunRules(), pauseRules(), cancelRules(), waitRules(), progressRules(), boundsRules(),
 	)
 }

@@ -170,6 +170,24 @@ func (s *trial) timetable() broker.Timetable {
 	return timetable
 }
 
+func (s *trial) operator() broker.Operator {
+	s.Helper()
+	operator, ok := s.broker.(broker.Operator)
+	if !ok {
+		s.Skip("the broker is no broker.Operator")
+	}
+	return operator
+}
+
+func (s *trial) notifier() broker.Notifier {
+	s.Helper()
+	notifier, ok := s.broker.(broker.Notifier)
+	if !ok {
+		s.Skip("the broker is no broker.Notifier")
+	}
+	return notifier
+}
+
 // advance moves the broker's clock on, if it can be moved. If not, the Lease
 // call that follows blocks until the time has come.
 func (s *trial) advance(d time.Duration) {
