@@ -33,6 +33,11 @@ type TB interface {
 // test; its methods are safe for concurrent use, except that two calls of Drain
 // share the work.
 type Bench struct {
+	// Options are those of the servers that run the handlers: Backoff, IsFailure
+	// and so on. Concurrency and Queues are the bench's own. Set them before the
+	// first Work or Drain.
+	Options jobsy.ServerOptions
+
 	tb       TB
 	broker   *memory.Broker
 	register func(s *jobsy.Server)
@@ -88,7 +93,7 @@ func (b *Bench) Work(t *task.Task) Outcome {
 		b.tb.Fatalf("jobsytest: enqueue %s: %v", cmp.Or(t.Name, "task"), err)
 	}
 	var outcome Outcome
-	b.run(apart, []string{own.Queue}, func(o Outcome) bool {
+	b.run(&watched{Broker: apart, once: true}, []string{own.Queue}, func(o Outcome) bool {
 		outcome = o
 		return true
 	})
@@ -104,7 +109,7 @@ func (b *Bench) Drain() []Outcome {
 	b.tb.Helper()
 	var outcomes []Outcome
 	for queues := b.busy(); len(queues) > 0; queues = b.busy() {
-		b.run(b.broker, queues, func(o Outcome) bool {
+		b.run(&watched{Broker: b.broker}, queues, func(o Outcome) bool {
 			outcomes = append(outcomes, o)
 			return len(b.busy()) == 0 || !covers(queues, b.busy())
 		})
@@ -156,38 +161,26 @@ func (b *Bench) check(err error) {
 	}
 }
 
-// run has a server work on the queues until enough says so of an outcome.
-func (b *Bench) run(on *memory.Broker, queues []string, enough func(Outcome) bool) {
+// run has a server work on the queues until told says that it is enough. The
+// attempts that are under way then are waited for, and told of too.
+func (b *Bench) run(w *watched, queues []string, told func(Outcome) (enough bool)) {
 	b.tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	watched := &watched{Broker: on, settled: make(chan Outcome)}
-	weights := make(map[string]int)
-	for _, queue := range queues {
-		weights[queue] = 1
-	}
-	server := jobsy.NewServer(watched, &jobsy.ServerOptions{Concurrency: 1, Queues: weights})
-	if b.register != nil {
-		b.register(server)
-	}
+	w.settled = make(chan Outcome)
+	server := b.server(w, queues)
 	done := make(chan error, 1)
 	go func() { done <- server.Run(ctx) }()
 	unknown := ""
-	for ended := false; !ended; {
+	for running := true; running; {
 		select {
-		case o := <-watched.settled:
+		case o := <-w.settled:
 			if o.unknown() {
 				unknown = o.Task.Name
 			}
-			ended = unknown != "" || enough(o)
-		case err := <-done:
-			b.tb.Fatalf("jobsytest: server: %v", err)
-		}
-	}
-	cancel()
-	for running := true; running; {
-		select {
-		case <-watched.settled:
+			if told(o) || unknown != "" {
+				cancel()
+			}
 		case err := <-done:
 			b.check(err)
 			running = false
@@ -196,6 +189,20 @@ func (b *Bench) run(on *memory.Broker, queues []string, enough func(Outcome) boo
 	if unknown != "" {
 		b.tb.Fatalf("jobsytest: no handler for %q is registered", unknown)
 	}
+}
+
+// server returns one that takes the tasks of the queues one at a time.
+func (b *Bench) server(on broker.Broker, queues []string) *jobsy.Server {
+	opts := b.Options
+	opts.Concurrency, opts.Queues = 1, make(map[string]int)
+	for _, queue := range queues {
+		opts.Queues[queue] = 1
+	}
+	server := jobsy.NewServer(on, &opts)
+	if b.register != nil {
+		b.register(server)
+	}
+	return server
 }
 
 // unknown reports whether no handler knew the task: the server then puts it off
@@ -208,26 +215,48 @@ func (o Outcome) unknown() bool {
 type watched struct {
 	*memory.Broker
 	settled chan Outcome
+	once    bool // hands out tasks in one call only
+	leased  bool
+}
+
+// Lease implements broker.Broker.
+func (w *watched) Lease(ctx context.Context, req broker.LeaseRequest) ([]broker.Lease, error) {
+	if w.once && w.leased {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	leases, err := w.Broker.Lease(ctx, req)
+	w.leased = len(leases) > 0
+	return leases, err
 }
 
 // Settle implements broker.Broker.
 func (w *watched) Settle(ctx context.Context, outcomes []broker.Outcome) []error {
 	errs := w.Broker.Settle(ctx, outcomes)
 	for i, o := range outcomes {
-		if o.Status == task.StatusPending || errs != nil && errs[i] != nil {
-			continue
+		if o.Status != task.StatusPending && (errs == nil || errs[i] == nil) {
+			w.settled <- w.outcome(o)
 		}
-		t := o.Lease.Task
-		if o.Task != nil {
-			t = o.Task
-		}
-		t = t.Clone()
-		if o.Task != nil || o.Status.Ended() {
-			t.Status = o.Status
-		}
-		w.settled <- Outcome{Task: t, Status: o.Status, Delay: o.Delay}
 	}
 	return errs
+}
+
+// outcome says what became of a task. One that was cancelled meanwhile the broker
+// has cancelled, whatever the server said.
+func (w *watched) outcome(o broker.Outcome) Outcome {
+	stored, err := w.Task(context.Background(), o.Lease.Queue, o.Lease.ID)
+	if err == nil && stored.Status == task.StatusCancelled {
+		return Outcome{Task: stored, Status: stored.Status}
+	}
+	t := o.Lease.Task
+	if o.Task != nil {
+		t = o.Task
+	}
+	t = t.Clone()
+	if o.Task != nil || o.Status.Ended() {
+		t.Status = o.Status
+	}
+	return Outcome{Task: t, Status: o.Status, Delay: o.Delay}
 }
 
 // Waiting returns the tasks of that name that wait, in all queues: pending,

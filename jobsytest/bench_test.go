@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -161,4 +162,82 @@ func failure(t *testing.T, b *jobsytest.Bench, call func(*jobsytest.Bench)) stri
 	}()
 	<-done
 	return f.message
+}
+
+// A task that is to run again at once still runs only once.
+func TestWorkRunsOnce(t *testing.T) {
+	t.Parallel()
+	for _, result := range []error{jobsy.RetryAfter(0, errors.New("busy")), jobsy.Snooze(0)} {
+		var ran atomic.Int32
+		b := jobsytest.New(t, func(s *jobsy.Server) {
+			jobsy.Handle(s, send, func(context.Context, mail) error {
+				ran.Add(1)
+				return result
+			})
+		})
+		for i := range int32(300) {
+			if b.Work(send.New(mail{})); ran.Load() != i+1 {
+				t.Fatalf("%v: %d calls of Work have run %d attempts", result, i+1, ran.Load())
+			}
+		}
+	}
+}
+
+// Every attempt is told of, also those that run while Drain turns to new queues.
+func TestDrainTellsOfEachAttempt(t *testing.T) {
+	t.Parallel()
+	for range 50 {
+		var b *jobsytest.Bench
+		var ran atomic.Int32
+		b = jobsytest.New(t, func(s *jobsy.Server) {
+			jobsy.Handle(s, send, func(ctx context.Context, m mail) error {
+				ran.Add(1)
+				if m.To == "" {
+					return nil
+				}
+				next := send.New(mail{})
+				next.Queue = m.To
+				return b.Client().Enqueue(ctx, next)
+			})
+		})
+		for i := range 20 {
+			if err := b.Client().Enqueue(t.Context(), send.New(mail{fmt.Sprint("queue", i)})); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if told := len(b.Drain()); told != 40 || ran.Load() != 40 {
+			t.Fatalf("Drain told of %d attempts of %d, want 40", told, ran.Load())
+		}
+	}
+}
+
+// A task that was cancelled while it ran is cancelled, whatever its handler says.
+func TestDrainTellsOfCancelled(t *testing.T) {
+	t.Parallel()
+	var b *jobsytest.Bench
+	b = jobsytest.New(t, func(s *jobsy.Server) {
+		s.HandleFunc("cancelled", func(ctx context.Context, own *task.Task) error {
+			return errors.Join(errors.New("stopped"), b.Client().Cancel(ctx, own))
+		})
+	})
+	for range 50 {
+		if err := b.Client().Enqueue(t.Context(), task.New("cancelled", nil)); err != nil {
+			t.Fatal(err)
+		}
+		outcomes := b.Drain()
+		if len(outcomes) != 1 || outcomes[0].Status != task.StatusCancelled || outcomes[0].Task.Status != task.StatusCancelled || outcomes[0].Delay != 0 {
+			t.Fatalf("outcomes are %+v, want one that is cancelled", outcomes)
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	b := jobsytest.New(t, func(s *jobsy.Server) {
+		jobsy.Handle(s, send, func(context.Context, mail) error { return errors.New("busy") })
+	})
+	b.Options.Backoff = func(int) time.Duration { return 7 * time.Second }
+	if o := b.Work(send.New(mail{})); o.Delay != 7*time.Second {
+		t.Errorf("delay is %v, want what the option says", o.Delay)
+	}
 }
