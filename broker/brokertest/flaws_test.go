@@ -260,6 +260,10 @@ func uniqueFlaws() map[string][]string {
 		"P14/Latest keeps one running and one waiting":                                     {"Latest lets both run", "leaves the waiting task as it is"},
 		"P14/with Latest the next one waits for the end of the other, not for its attempt": {"a retry frees the lock", "a takeover frees the lock"},
 		"P14/with Latest the next one wakes a blocked Lease":                               {"the end of another task wakes nobody"},
+		"P14/with Latest the next one starts when the other was deleted or cancelled":      {"Revise does nothing"},
+		"P14/with Latest the newest one runs last, though the other was handed back":       {"replaces a task that was handed back"},
+		"P14/of many that come at once one has the lock":                                   {"never excludes"},
+		"P14/locks outlive a restart":                                                      {"a restart loses locks"},
 		"P14/what happens is up to the mode of the holder":                                 {"judges by the newcomer's mode"},
 		"P14/of two tasks in a batch the first has the lock":                               {"does not see the locks of a batch"},
 		"P14/a lock is that of its queue":                                                  {"knows a lock once for all queues"},
@@ -277,6 +281,7 @@ func gatherFlaws() map[string][]string {
 		"P15/a group that has started takes no more":   {"takes a running task for a waiting one"},
 		"P15/groups of other keys and names are apart": {"ignores the key of a group"},
 		"P7/a group runs again as a whole":             {"a takeover forgets members"},
+		"P15/a group outlives a restart":               {"a restart loses locks", "a restart loses scheduled tasks"},
 		"P6/enqueuing a member again is no conflict":   {"doubles members"},
 		"P6/a gathered enqueue is not doubled":         {"makes a change again whose reply was lost"},
 	}

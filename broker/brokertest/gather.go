@@ -15,6 +15,7 @@ func gatherRules() []rule {
 		{together, "a group that has started takes no more", startedGroup},
 		{together, "groups of other keys and names are apart", groupsApart},
 		{crashproof, "a group runs again as a whole", groupRunsAgain},
+		{together, "a group outlives a restart", groupOutlivesRestart},
 		{repeatable, "enqueuing a member again is no conflict", memberTwice},
 		{repeatable, "a gathered enqueue is not doubled", lostMember},
 	}
@@ -146,6 +147,18 @@ func groupRunsAgain(s *trial) {
 	held = s.lease()
 	s.isGroup(held, "changed", "second", "third")
 	s.end(held)
+	s.leavesNothing()
+}
+
+func groupOutlivesRestart(s *trial) {
+	first := gathered("first")
+	s.enqueue(first, gathered("second"))
+	s = s.restarted()
+	s.nothing()
+	s.takesPlace(first.ID, gathered("third"))
+	got := s.lease()
+	s.isGroup(got, "first", "second", "third")
+	s.end(got)
 	s.leavesNothing()
 }
 

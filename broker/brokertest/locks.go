@@ -2,6 +2,8 @@ package brokertest
 
 import (
 	"errors"
+	"sync"
+	"sync/atomic"
 
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
@@ -12,6 +14,8 @@ func latestRules() []rule {
 		{exclusive, "Latest keeps one running and one waiting", latest},
 		{exclusive, "with Latest the next one waits for the end of the other, not for its attempt", latestRetried},
 		{exclusive, "with Latest the next one wakes a blocked Lease", latestWakes},
+		{exclusive, "with Latest the next one starts when the other was deleted or cancelled", latestFreed},
+		{exclusive, "with Latest the newest one runs last, though the other was handed back", latestHandedBack},
 	}
 }
 
@@ -21,6 +25,8 @@ func lockRules() []rule {
 		{exclusive, "of two tasks in a batch the first has the lock", lockInBatch},
 		{exclusive, "a lock is that of its queue", lockOfQueue},
 		{exclusive, "without a Key the name and the payload count", lockOfPayload},
+		{exclusive, "of many that come at once one has the lock", lockOfMany},
+		{exclusive, "locks outlive a restart", locksOutliveRestart},
 		{whole, "a task whose ID is in use leaves the lock as it was", usedIDTakesNoLock},
 	}
 }
@@ -70,6 +76,45 @@ func latestWakes(s *trial) {
 	s.end(held)
 	s.awaitAll([]<-chan leased{done})
 	s.leavesNothing()
+}
+
+func latestFreed(s *trial) {
+	for _, change := range []broker.Change{{Delete: true}, {Status: task.StatusCancelled}} {
+		first := unique("first", task.Latest)
+		s.enqueue(first)
+		held := s.lease()
+		s.enqueue(unique("next", task.Latest))
+		s.settle(broker.Outcome{Lease: held, Status: task.StatusRetrying, Delay: long})
+		s.nothing()
+		s.revise(change, first.ID)
+		s.onlyOne("next")
+	}
+	running := unique("running", task.Latest)
+	s.enqueue(running)
+	held := s.lease()
+	s.enqueue(unique("next", task.Latest))
+	s.revise(broker.Change{Status: task.StatusCancelled}, running.ID)
+	s.nothing()
+	s.settle(become(task.StatusRetrying, held)...)
+	s.onlyOne("next")
+}
+
+// latestHandedBack has newcomers meet a task that is pending again, behind which
+// another one waits.
+func latestHandedBack(s *trial) {
+	s.enqueue(unique("first", task.Latest))
+	held := s.lease()
+	next := unique("next", task.Latest)
+	s.standsAlone(next)
+	s.settle(become(task.StatusPending, held)...)
+	s.takesPlace(next.ID, unique("newest", task.Latest))
+	held = s.lease()
+	s.nothing()
+	if string(held.Task.Payload) != "first" {
+		s.Errorf("leased %s, want the one that was handed back", describe([]broker.Lease{held}))
+	}
+	s.end(held)
+	s.onlyOne("newest")
 }
 
 func holdersMode(s *trial) {
@@ -145,4 +190,50 @@ func usedIDTakesNoLock(s *trial) {
 	}
 	s.standsAlone(unique("other", task.UntilEnded))
 	s.inOrder("standing", "other")
+}
+
+func lockOfMany(s *trial) {
+	var taken, refused atomic.Int32
+	var callers sync.WaitGroup
+	for range 4 * crowd {
+		callers.Go(func() {
+			t := unique("one", task.UntilEnded)
+			switch errs := s.broker.Enqueue(s.ctx, []*task.Task{t}); {
+			case errs == nil:
+				taken.Add(1)
+			case errors.Is(errs[0], task.ErrDuplicate):
+				refused.Add(1)
+			}
+		})
+	}
+	callers.Wait()
+	if taken.Load() != 1 || refused.Load() != 4*crowd-1 {
+		s.Errorf("of %d tasks %d were taken and %d refused, want all but one refused", 4*crowd, taken.Load(), refused.Load())
+	}
+	s.onlyOne("one")
+}
+
+func locksOutliveRestart(s *trial) {
+	keyed := func(label, key string, mode task.UniqueMode) *task.Task {
+		t := unique(label, mode)
+		t.Unique.Key = key
+		return t
+	}
+	ended, current, next := keyed("ended", "e", task.UntilEnded), keyed("current", "l", task.Latest), keyed("next", "l", task.Latest)
+	debounced := keyed("debounced", "d", task.Debounce)
+	s.enqueue(ended, current)
+	s.extend(short, s.leases(2, 2)...)
+	s.enqueue(next, debounced)
+	s = s.restarted()
+	s.excluded(ended.ID, keyed("refused", "e", task.UntilEnded))
+	s.takesPlace(next.ID, keyed("last", "l", task.Latest))
+	s.takesPlace(debounced.ID, keyed("last", "d", task.Debounce))
+	s.advance(short)
+	s.end(s.leases(2, 1)...)
+	got := s.lease()
+	if string(got.Task.Payload) != "last" || got.ID != next.ID {
+		s.Errorf("leased %s, want the task that waited for the end of another", describe([]broker.Lease{got}))
+	}
+	s.end(got)
+	s.nothing()
 }

@@ -391,7 +391,10 @@ func (m *model) restart() *model {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	after := newModel(m.flaw)
-	after.ahead, after.sequence, after.token, after.locks = m.ahead, m.sequence, m.token, m.locks
+	after.ahead, after.sequence, after.token = m.ahead, m.sequence, m.token
+	if !m.has("a restart loses locks") {
+		after.locks = m.locks
+	}
 	for _, e := range m.entries {
 		if m.has("a restart loses " + string(e.status) + " tasks") {
 			continue

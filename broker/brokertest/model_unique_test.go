@@ -85,7 +85,7 @@ func (m *model) meet(key [2]string, t *task.Task) error {
 		return &task.DuplicateError{ID: l.id, Unique: !m.has("does not say that a lock is held")}
 	case mode == task.Debounce && m.waits(l.holder):
 		m.supersede(l.holder, t, m.debounced(l, t))
-	case mode == task.Latest && m.waits(l.holder):
+	case mode == task.Latest && m.waits(l.holder) && (!m.open(l.next) || m.has("replaces a task that was handed back")):
 		m.supersede(l.holder, t, l.holder.at)
 	case mode == task.Latest && m.open(l.holder) && m.open(l.next):
 		m.supersede(l.next, t, l.next.at)
