@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,8 +21,9 @@ import (
 type FailedGroup struct {
 	Queue string
 	Name  string // of the tasks
-	// Fingerprint is the first line of their last errors, without what differs
-	// from one to the next: numbers, UUIDs and quoted text.
+	// Fingerprint is the first line of their last errors, at most 200 bytes of
+	// it, with "…" for what differs from one to the next: numbers, hex, UUIDs
+	// and quoted text.
 	Fingerprint string
 	Count       int
 	First, Last time.Time  // when the earliest and the latest of them ended
@@ -138,12 +140,27 @@ func (c *Client) eachFailed(ctx context.Context, queue string, do func(*task.Tas
 	return nil
 }
 
+// maxFingerprint bounds a fingerprint in bytes.
 const maxFingerprint = 200
 
-// varying is what differs between errors of one kind.
-var varying = regexp.MustCompile(`(?i)"[^"]*"|\B'[^']*'\B|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b0x[0-9a-f]+\b|\b[0-9a-f]*[0-9][0-9a-f]{7,}\b|\d+(\.\d+)?`)
+// varying is what differs between errors of one kind: quoted text, UUIDs, hex and
+// other numbers. An apostrophe within a word quotes nothing.
+var varying = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)"(?:[^"\\]|\\.)*"|\B'[^']*'\B|` + "`[^`]*`" +
+		`|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b0x[0-9a-f]+\b|\b[0-9a-f]{8,}\b|\d+(?:\.\d+)*`)
+})
 
+// fingerprint is what the first line of an error says, without what varies.
 func fingerprint(message string) string {
 	line, _, _ := strings.Cut(message, "\n")
-	return task.Cut(varying.ReplaceAllString(task.Cut(line, 4*maxFingerprint), "…"), maxFingerprint)
+	line = clip(line, 4*maxFingerprint)
+	return clip(varying().ReplaceAllStringFunc(line, placeholder), maxFingerprint)
+}
+
+// placeholder leaves words that look like hex.
+func placeholder(found string) string {
+	if strings.ContainsAny(found, "0123456789\"'`") {
+		return "…"
+	}
+	return found
 }
