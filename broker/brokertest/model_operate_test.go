@@ -1,6 +1,7 @@
 package brokertest
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -190,6 +191,9 @@ func (m *model) bound(queue string, status task.Status) {
 	}
 	if m.has("drops those first that would go last") {
 		slices.Reverse(ended)
+	}
+	if m.has("drops those first that ended first") {
+		slices.SortFunc(ended, func(a, b *entry) int { return cmp.Compare(a.rank, b.rank) })
 	}
 	for _, e := range ended[:over] {
 		m.drop(e)

@@ -50,8 +50,8 @@ type Harness struct {
 	// something get lost, after its store has acted.
 	LoseReply func(b broker.Broker)
 	// Bounded returns a new, empty broker that keeps no more ended tasks than
-	// bounds say, and looks for too many of them several times a second. The
-	// suite closes it, twice.
+	// bounds say, and that looks for too many several times a second, or, where
+	// Advance is set, once a minute of that clock. The suite closes it, twice.
 	Bounded func(t testing.TB, bounds broker.Bounds) broker.Broker
 }
 
