@@ -26,8 +26,15 @@ type ClientOptions struct {
 	CancelledRetention time.Duration
 }
 
-// Client enqueues tasks. It is safe for concurrent use, and needs no closing:
-// the broker is closed by whoever made it.
+// Client enqueues tasks, waits for them and steps in. It is safe for concurrent
+// use, and needs no closing: the broker is closed by whoever made it.
+//
+// All methods but Enqueue name a task by its Queue, which is "default" if it is
+// empty, and its ID; all else in it is ignored unless they say so, and nothing is
+// written into it. Methods that take several tasks give errors as Enqueue does:
+// that of a single task as it is, those of several as a *BatchError. What a
+// broker of one's own does not offer is an error that names the interface it
+// lacks.
 type Client struct {
 	broker     broker.Broker
 	maxPayload int

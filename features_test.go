@@ -169,7 +169,7 @@ func waitForAResult(f *feature) {
 		s.HandleFunc("work", func(context.Context, *task.Task) error { return nil })
 	})
 	sent := f.enqueue(double.New(21))
-	for range 2 { // the second comes late
+	for range 2 { // the second comes when it has ended
 		if got, err := jobsy.WaitResult[int](f.Context(), f.client, sent); got != 42 || err != nil {
 			f.Errorf("result %d, %v", got, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -13,15 +14,15 @@ import (
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
-// The methods of this file name tasks by their Queue (empty: "default") and ID;
-// all else in them is ignored. Errors are as those of Enqueue.
-
 // Cancel calls tasks off. One that waits has ended when Cancel returns. One that
 // runs has its context cancelled with the cause task.ErrCancelled, wherever it
 // runs, usually within a second, and ends cancelled once its handler has returned,
 // whatever error that is; if it returns nil, the task has completed. Cancelling
 // what is cancelled is no error; it is task.ErrEnded for one that has completed
 // or failed, and task.ErrNotFound for one that is gone.
+//
+// It stays readable for as long as ClientOptions.CancelledRetention says, or its
+// Retention here, whichever is longer.
 func (c *Client) Cancel(ctx context.Context, tasks ...*task.Task) error {
 	keep := func(t *task.Task) time.Duration { return max(t.Retention, c.cancelledRetention) }
 	return c.revise(ctx, tasks, keep, broker.Change{Status: task.StatusCancelled})
@@ -41,7 +42,8 @@ func (c *Client) Delete(ctx context.Context, tasks ...*task.Task) error {
 }
 
 // SetPriority moves a waiting task: it runs as if it had been enqueued with that
-// priority. It is task.ErrRunning for a task that runs.
+// priority, 1 to 255, or 0 for task.MediumPriority. It is task.ErrRunning for a
+// task that runs.
 func (c *Client) SetPriority(ctx context.Context, t *task.Task, p task.Priority) error {
 	if p == 0 {
 		p = task.MediumPriority
@@ -80,7 +82,7 @@ func (c *Client) Pause(ctx context.Context, queue string) error {
 	if err != nil {
 		return err
 	}
-	return operator.Pause(ctx, queue)
+	return operator.Pause(ctx, cmp.Or(queue, task.DefaultQueue))
 }
 
 // Resume ends a pause.
@@ -89,7 +91,7 @@ func (c *Client) Resume(ctx context.Context, queue string) error {
 	if err != nil {
 		return err
 	}
-	return operator.Resume(ctx, queue)
+	return operator.Resume(ctx, cmp.Or(queue, task.DefaultQueue))
 }
 
 var errNilTask = &task.FieldError{Field: "task", Rule: "must not be nil"}
@@ -103,7 +105,7 @@ func optional[T any](c *Client) (T, error) {
 	case c.optErr != nil:
 		return wanted, c.optErr
 	case !ok:
-		return wanted, fmt.Errorf("%T lacks what is asked for: it is no %T", c.broker, (*T)(nil))
+		return wanted, fmt.Errorf("the broker cannot do this: %T is no %s", c.broker, reflect.TypeFor[T]())
 	}
 	return wanted, nil
 }
