@@ -12,8 +12,10 @@
 --        digest: of its lock ('': none); retake: the value it is to have again
 --        was: SHA-1 of the record that was seen; record: the new one
 -- Reply  the positions of the tasks that were not changed, from 1, with commas
---        between: with a '?' because they are not what was seen any more, with
---        ':' and an id because that task holds the lock
+--        between: with a '?' because they are not what was seen any more, with a
+--        '-' because they have ended and are kept no longer, with a '!' because
+--        they have ended and cannot be cancelled, with ':' and an id because
+--        that task holds the lock
 local tasks, pending, scheduled, seq, marker, reply = KEYS[1], KEYS[2], KEYS[3], KEYS[8], KEYS[9], KEYS[10]
 local cancelling, progress, waited, locks = KEYS[11], KEYS[12], KEYS[13], KEYS[14]
 
@@ -126,6 +128,12 @@ for i, id in ipairs(ids) do
   local holder = retake ~= '' and other(digest, id)
   if not seen(i, from, ARGV[at + 7]) then
     said[#said + 1] = i .. '?'
+  elseif from >= 5 and tonumber(scores[from][i]) <= clock then
+    said[#said + 1] = i .. '-'
+  elseif to == 7 and from >= 5 then
+    if from < 7 then
+      said[#said + 1] = i .. '!'
+    end
   elseif holder then
     said[#said + 1] = i .. ':' .. holder
   elseif from == 0 then

@@ -27,8 +27,13 @@ var errMoved = errors.New("task was changed meanwhile")
 
 // notRevised reads what the revise script says of a task.
 func notRevised(_ uuid.UUID, r remark) error {
-	if r.mark != ':' {
+	switch r.mark {
+	case '?':
 		return errMoved
+	case '-':
+		return task.ErrNotFound
+	case '!':
+		return task.ErrEnded
 	}
 	holder, err := decodeID(r.text)
 	if err != nil {
@@ -160,14 +165,10 @@ func (b *Broker) revision(queue string, id uuid.UUID, seen *sighting, change *br
 }
 
 // refusal says why a task of that status is not changed; skip: it is that
-// already.
+// already. What depends on the time the script judges, by its clock.
 func refusal(status task.Status, change *broker.Change) (skip bool, err error) {
 	cancel := change.Status == task.StatusCancelled
 	switch {
-	case cancel && status == task.StatusCancelled:
-		return true, nil
-	case cancel && status.Ended():
-		return false, task.ErrEnded
 	case status == task.StatusRunning && !cancel:
 		return false, task.ErrRunning
 	case status == task.StatusPending && change.Status == status && change.Delay+change.Spacing == 0:
