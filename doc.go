@@ -26,6 +26,15 @@
 //   - A lost reply changes nothing, and a crash costs no retry.
 //   - One run per tick of a schedule, however many processes run it.
 //
+// # Stepping in
+//
+// Client.Wait returns a task once it has ended, with what HandleResult or
+// SetResult has left. Client.Cancel calls tasks off, and the handlers of those
+// that run are told by their context. Client.Retry, Delete, SetPriority and
+// SetPayload change single tasks, RetryFailed and DeleteFailed what failed for
+// one reason; Pause and Resume hold a queue. A broker of one's own offers this
+// by the optional interfaces of package broker.
+//
 // # Shutdown
 //
 // Server.Run works until its context ends. It then fetches nothing more, gives

@@ -59,9 +59,10 @@ func (p *pool) hearCancellations() {
 	p.hearing.Go(func() {
 		for ctx.Err() == nil {
 			err := notifier.Cancellations(ctx, queues, p.keeper.cancel)
-			if errors.Is(err, task.ErrClosed) {
+			if ctx.Err() != nil || errors.Is(err, task.ErrClosed) {
 				return
 			}
+			p.server.log.Debug("cancellations come late; trying again", "error", err)
 			pause(ctx, lastPause)
 		}
 	})
