@@ -36,12 +36,16 @@ func (c *Client) Wait(ctx context.Context, t *task.Task) (*task.Task, error) {
 }
 
 // WaitResult is Client.Wait for a task whose handler was registered with
-// HandleResult, and decodes its result.
+// HandleResult, and decodes its result. That there is none, or none of this type,
+// is an error of its own.
 func WaitResult[Result any](ctx context.Context, c *Client, t *task.Task) (Result, error) {
 	var result Result
 	ended, err := c.Wait(ctx, t)
 	if err != nil {
 		return result, err
+	}
+	if len(ended.Result) == 0 {
+		return result, fmt.Errorf("task %s of %s has left no result", ended.ID, ended.Name)
 	}
 	if err := json.Unmarshal(ended.Result, &result); err != nil {
 		return result, fmt.Errorf("decode result of %s: %w", ended.Name, err)
