@@ -131,12 +131,12 @@ local function meet(i, u, record, priority)
     end
     replace(holder, at, record, priority, due)
     say(i, '=', holder)
-  elseif mode == 'l' and waits then
-    replace(holder, at, record, priority)
-    say(i, '=', holder)
   elseif mode == 'l' and at and lock[3] ~= '' and view(lock[3]) then
     replace(lock[3], view(lock[3]), record, priority, HELD)
     say(i, '=', lock[3])
+  elseif mode == 'l' and waits then
+    replace(holder, at, record, priority)
+    say(i, '=', holder)
   elseif mode == 'g' and waits and tonumber(lock[4]) < tonumber(lock[5]) and #at.record < 1048576 then
     join(lock, at, u)
     say(i, '=', holder)

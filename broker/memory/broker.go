@@ -33,7 +33,8 @@ type Options struct {
 	// before it counts, one at a time and in the order of the changes, so a
 	// slow storage slows every call of the broker. Enqueue, Lease and Settle
 	// save or delete each of their tasks; LoadTask and UpdateTaskStatus are
-	// not called. Schedules are not kept. Default: none.
+	// not called. Schedules, pauses, locks of Throttle whose task is gone, and
+	// that a running task is to be cancelled are not kept. Default: none.
 	//
 	// A stored task says in RunAt when it is due and, once it has ended, in
 	// Retention how long it is kept. Where an ID is in use in several queues,
@@ -44,7 +45,7 @@ type Options struct {
 	// tasks, and what the storage failed to delete. Default: silent.
 	Logger *slog.Logger
 	// Bounds say how many ended tasks of each queue stay readable. Beyond a
-	// count those that ended first are dropped. Default: see broker.Bounds.
+	// count those that would go first are dropped. Default: see broker.Bounds.
 	Bounds broker.Bounds
 }
 

@@ -14,6 +14,9 @@ func TestConformance(t *testing.T) {
 	brokertest.Run(t, brokertest.Harness{
 		New:       func(testing.TB) broker.Broker { return memory.New(nil) },
 		Leftovers: func(_ testing.TB, b broker.Broker) []string { return b.(*memory.Broker).Leftovers() },
+		Bounded: func(_ testing.TB, bounds broker.Bounds) broker.Broker {
+			return memory.New(&memory.Options{Bounds: bounds})
+		},
 	})
 }
 

@@ -11,13 +11,15 @@ import (
 type ended struct {
 	first, last *entry
 	count       int
+	mixed       bool // one may go before others that ended earlier
 }
 
 func (l *ended) push(e *entry) {
 	if e.prev = l.last; l.last != nil {
 		l.last.next = e
+		l.mixed = l.mixed || e.key.at < e.prev.key.at
 	} else {
-		l.first = e
+		l.first, l.mixed = e, false
 	}
 	l.last = e
 	l.count++
@@ -38,8 +40,8 @@ func (l *ended) remove(e *entry) {
 	l.count--
 }
 
-// retain places an entry that has ended, and drops the oldest if there are too
-// many.
+// retain places an entry that has ended, and drops the one that goes first if
+// there are too many.
 func (b *Broker) retain(e *entry) {
 	l := e.queue.ended(e.task.Status)
 	l.push(e)
@@ -52,7 +54,21 @@ func (b *Broker) retain(e *entry) {
 		b.log.Warn("dropping ended tasks before their time: there are more than the Bounds",
 			"queue", e.queue.name, "status", e.task.Status, "max", most, "dropped", dropped)
 	}
-	b.drop(l.first)
+	b.drop(l.next())
+}
+
+// next returns the one that goes first. There must be one.
+func (l *ended) next() *entry {
+	first := l.first
+	if !l.mixed {
+		return first
+	}
+	for e := first.next; e != nil; e = e.next {
+		if e.key.at < first.key.at {
+			first = e
+		}
+	}
+	return first
 }
 
 // countDropped returns how many of the queue and status were dropped before

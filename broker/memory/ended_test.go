@@ -15,7 +15,7 @@ import (
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
-// A bound drops what ended first, not what goes next, and says so.
+// A bound drops what would go first, not what ended first, and says so.
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
@@ -28,8 +28,8 @@ func TestBounds(t *testing.T) {
 		t.Errorf("logged before anything was dropped: %s", log.String())
 	}
 	r.keep(time.Minute, task.StatusCompleted, "d")
-	if found := r.list(task.StatusCompleted); !slices.Equal(found, []string{"d", "c", "b"}) {
-		t.Errorf("completed tasks are %q, want d, c, b", found)
+	if found := r.list(task.StatusCompleted); !slices.Equal(found, []string{"c", "b", "a"}) {
+		t.Errorf("completed tasks are %q, want c, b, a", found)
 	}
 	if found := r.list(task.StatusFailed); len(found) != 3 {
 		t.Errorf("failed tasks are %q, want 3 of them", found)

@@ -78,6 +78,9 @@ func (b *Broker) restore(t *task.Task, now time.Time) restored {
 	id := t.ID
 	ownID(t)
 	prepared := *t
+	if t.Gather.Key != "" { // what is stored says when the group is due
+		prepared.RunAt = time.Time{}
+	}
 	if err := cmp.Or(checkRecorded(t), prepared.Prepare()); err != nil {
 		standIn := b.setAside(t, id, err, now)
 		return restored{standIn, standIn.ID}

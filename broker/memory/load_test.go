@@ -218,8 +218,8 @@ func TestBoundsOverRestart(t *testing.T) {
 		}
 		_ = r.Close()
 		r = newRig(t, &memory.Options{Storage: s, Bounds: bounds(2)})
-		if found := r.list(task.StatusFailed); !slices.Equal(found, []string{"4", "3"}) {
-			t.Errorf("failed tasks are %q, want 4 and 3, which ended last", found)
+		if found := r.list(task.StatusFailed); !slices.Equal(found, []string{"1", "0"}) {
+			t.Errorf("failed tasks are %q, want 1 and 0, which are kept longest", found)
 		}
 		if n := s.count(); n != 2 {
 			t.Errorf("the storage has %d tasks, want 2", n)

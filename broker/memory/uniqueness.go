@@ -9,6 +9,10 @@ import (
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
+// held is when a task is due that waits for the end of another: the last time that
+// a record has room for.
+var held = time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano()
+
 // holdID names a lock: those of two queues have nothing to do with each other.
 type holdID struct{ queue, digest string }
 
@@ -70,11 +74,11 @@ func (b *Broker) enqueueUnique(t *task.Task, digest string, now time.Time) error
 		return &task.DuplicateError{ID: h.task, Unique: true}
 	case h.mode == task.Debounce && h.holder.waits():
 		return b.supersede(h.holder, t, debounced(h, t, now))
-	case h.mode == task.Latest && h.holder.waits():
-		return b.supersede(h.holder, t, h.holder.key.at)
 	case h.mode == task.Latest && h.holder.unended() && h.next != nil:
 		h.due = nanos(t.RunAt)
-		return b.supersede(h.next, t, never)
+		return b.supersede(h.next, t, held)
+	case h.mode == task.Latest && h.holder.waits():
+		return b.supersede(h.holder, t, h.holder.key.at)
 	case h.mode == task.Latest && h.holder.unended():
 		return b.follow(h, t)
 	case h.mode == task.NotUnique && h.holder.gathers():
@@ -111,10 +115,10 @@ func (b *Broker) supersede(e *entry, t *task.Task, due int64) error {
 func (b *Broker) follow(h *hold, t *task.Task) error {
 	t.Status = task.StatusScheduled
 	id := b.storageID(t)
-	if err := b.save(t, id, never); err != nil {
+	if err := b.save(t, id, held); err != nil {
 		return err
 	}
-	h.next, h.due = b.insert(t, id, never), nanos(t.RunAt)
+	h.next, h.due = b.insert(t, id, held), nanos(t.RunAt)
 	h.next.hold = h
 	return nil
 }
@@ -265,9 +269,9 @@ func (b *Broker) relock(e *entry, now time.Time) {
 	switch h := b.holds[id]; {
 	case h == nil:
 		b.giveLock(id, e, now)
-	case h.mode == task.Latest && h.next == nil && e.key.at >= never:
+	case h.mode == task.Latest && h.next == nil && e.key.at >= held:
 		h.next, e.hold = e, h
-	case h.mode == task.Latest && h.next == nil && h.holder.key.at >= never:
+	case h.mode == task.Latest && h.next == nil && h.holder.key.at >= held:
 		h.next, h.holder, h.task = h.holder, e, e.task.ID
 		e.hold = h
 	}
@@ -276,7 +280,7 @@ func (b *Broker) relock(e *entry, now time.Time) {
 // freeHeld makes tasks due that were held for one that the storage has no more.
 func (b *Broker) freeHeld(now int64) {
 	for _, h := range b.holds {
-		if h.mode == task.Latest && h.next == nil && h.holder.key.at >= never {
+		if h.mode == task.Latest && h.next == nil && h.holder.key.at >= held {
 			h.next, h.due = h.holder, 0
 			b.promoteNext(h, now)
 		}

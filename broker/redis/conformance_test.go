@@ -40,6 +40,7 @@ func TestConformanceOnMiniredisWithItsClock(t *testing.T) {
 	}
 	h := b.harness()
 	h.Advance = b.advance
+	h.Bounded = b.bounded // a real sweep takes half a minute
 	brokertest.Run(t, h)
 }
 
@@ -68,6 +69,7 @@ type place struct {
 	addr, prefix string
 	client       *goredis.Client // for looking in from outside
 	wire         *lossyWire
+	bounds       broker.Bounds
 }
 
 func newBench(addr func(testing.TB) string) *bench {
@@ -102,18 +104,20 @@ func (b *bench) advance(opened broker.Broker, d time.Duration) {
 	c.server.FastForward(d)
 }
 
-func (b *bench) open(t testing.TB) broker.Broker {
+func (b *bench) open(t testing.TB) broker.Broker { return b.bounded(t, broker.Bounds{}) }
+
+func (b *bench) bounded(t testing.TB, bounds broker.Bounds) broker.Broker {
 	addr := b.addr(t)
 	client := goredis.NewClient(&goredis.Options{Addr: addr})
 	t.Cleanup(func() { client.Close() })
-	return b.connect(t, place{addr: addr, prefix: "test-" + uuid.NewString(), client: client})
+	return b.connect(t, place{addr: addr, prefix: "test-" + uuid.NewString(), client: client, bounds: bounds})
 }
 
 func (b *bench) connect(t testing.TB, p place) broker.Broker {
 	p.wire = &lossyWire{}
 	client := goredis.NewClient(&goredis.Options{Addr: p.addr, Dialer: p.wire.dial, ContextTimeoutEnabled: true})
 	t.Cleanup(func() { client.Close() })
-	opened := redis.New(client, &redis.Options{Prefix: p.prefix})
+	opened := redis.New(client, &redis.Options{Prefix: p.prefix, Bounds: p.bounds})
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.places[opened] = &p
