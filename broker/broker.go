@@ -212,8 +212,9 @@ type Operator interface {
 	Resume(ctx context.Context, queue string) error
 }
 
-// Change is what becomes of revised tasks. Exactly one of the fields Status and
-// Delete may be set; the others go with either or none.
+// Change is what becomes of revised tasks. At most one of the fields Status and
+// Delete may be set. Priority and Payload go with Status pending, or with
+// neither; Delay and Spacing with Status pending.
 type Change struct {
 	// Status is what the tasks become. "": they stay what they are.
 	//

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"math"
 	"strconv"
 	"time"
 
@@ -46,8 +47,22 @@ func (c *Change) Check() error {
 		return &task.FieldError{Field: "Change.Status", Rule: "must be cancelled, pending or empty", Value: strconv.Quote(string(c.Status))}
 	case c.Status != "" && c.Delete:
 		return &task.FieldError{Field: "Change.Delete", Rule: "cannot be combined with Status"}
+	case (c.Delete || c.Status == task.StatusCancelled) && (c.Priority != 0 || c.Payload != nil):
+		return &task.FieldError{Field: "Change.Status", Rule: "must be pending or empty if Priority or Payload is set"}
+	case c.Delay < 0 || c.Spacing < 0:
+		return &task.FieldError{Field: "Change.Delay", Rule: "must not be negative, and Spacing neither", Value: min(c.Delay, c.Spacing).String()}
+	case c.Status != task.StatusPending && c.Delay+c.Spacing != 0:
+		return &task.FieldError{Field: "Change.Delay", Rule: "must be 0 but with Status pending", Value: c.Delay.String()}
 	}
 	return task.CheckPriority("Change.Priority", c.Priority)
+}
+
+// Wait is how long the task at position i of the IDs waits. It does not overflow.
+func (c *Change) Wait(i int) time.Duration {
+	if i > 0 && c.Spacing > (math.MaxInt64-c.Delay)/time.Duration(i) {
+		return math.MaxInt64
+	}
+	return c.Delay + time.Duration(i)*c.Spacing
 }
 
 // Check returns a *task.FieldError unless the task of a tick can be enqueued.

@@ -2,8 +2,9 @@
 // default. With a storage.Storage behind it they outlive the process.
 //
 // What is left once everything has ended and its retention has passed is the
-// names of the queues that ever held a task, and the schedules that were joined
-// and not left.
+// names of the queues that ever held a task, how many ended tasks of each were
+// dropped before their time, the pauses that were not ended, and the schedules
+// that were joined and not left.
 package memory
 
 import (

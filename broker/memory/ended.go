@@ -47,7 +47,7 @@ func (b *Broker) retain(e *entry) {
 	l.push(e)
 	b.retained.push(e)
 	most := b.bounds.Of(e.task.Status).Count
-	if l.count <= most {
+	if l.count <= most || l.next().awaited {
 		return
 	}
 	if dropped := b.countDropped(e); (dropped-1)%max(most, 1) == 0 {

@@ -18,6 +18,7 @@ type entry struct {
 	turn       int64 // orders the tasks of one priority
 	released   bool  // goes before those that were not
 	answered   bool  // an attempt of it was answered for
+	awaited    bool  // somebody waited for its end: it stays readable a minute
 	doomed     bool  // to be cancelled, and kept for
 	doomedKeep time.Duration
 	hold       *hold           // its lock, if it has one

@@ -32,6 +32,9 @@ func (b *Broker) Leftovers() []string {
 	for id := range b.stored {
 		left = append(left, "stored ID "+id.String())
 	}
+	if n := len(b.lapses); n > 0 {
+		left = append(left, fmt.Sprintf("%d throttling locks", n))
+	}
 	for id := range b.holds {
 		left = append(left, "a lock of queue "+id.queue)
 	}

@@ -67,7 +67,7 @@ func (b *Broker) discard(e *entry) error {
 // cancel ends a waiting task.
 func (b *Broker) cancel(e *entry, keep time.Duration, now time.Time) error {
 	if len(e.waiters) > 0 {
-		keep = max(keep, waitedKeep)
+		keep, e.awaited = max(keep, waitedKeep), true
 	}
 	if keep <= 0 {
 		return b.discard(e)
@@ -110,12 +110,12 @@ func (b *Broker) change(e *entry, change *broker.Change, turn int, now time.Time
 	}
 	anew := t.Status.Ended()
 	if anew {
-		if err := b.retake(e, now); err != nil {
+		if err := b.mayRetake(e, t.LockKey()); err != nil {
 			return err
 		}
 		t.Attempt, t.Deliveries, t.EndedAt, t.Progress = 0, 0, time.Time{}, task.Progress{}
 	}
-	wait := change.Delay + time.Duration(turn)*change.Spacing
+	wait := change.Wait(turn)
 	fresh := t.Status != task.StatusPending
 	t.Status, t.RunAt, at = task.StatusPending, time.Time{}, 0
 	if wait > 0 {
@@ -123,6 +123,9 @@ func (b *Broker) change(e *entry, change *broker.Change, turn int, now time.Time
 	}
 	if err := b.become(e, t, at); err != nil {
 		return err
+	}
+	if anew {
+		b.retake(e, now)
 	}
 	if fresh && at == 0 { // its turn comes after those that are pending
 		b.lift(e)
@@ -133,17 +136,28 @@ func (b *Broker) change(e *entry, change *broker.Change, turn int, now time.Time
 	return nil
 }
 
-// retake gives an ended task its lock again.
-func (b *Broker) retake(e *entry, now time.Time) error {
-	if mode := e.task.Unique.Mode; mode != task.UntilStarted && mode != task.UntilEnded {
+func (e *entry) retakes() bool {
+	return e.task.Unique.Mode == task.UntilStarted || e.task.Unique.Mode == task.UntilEnded
+}
+
+// mayRetake says who holds the lock that an ended task is to take again, if
+// somebody does.
+func (b *Broker) mayRetake(e *entry, digest string) error {
+	if !e.retakes() {
 		return nil
 	}
-	id := holdID{e.queue.name, e.task.LockKey()}
-	if h := b.holds[id]; h != nil && h.holder != e && (h.holder.unended() || h.mode == task.Throttle) {
+	h := b.holds[holdID{e.queue.name, digest}]
+	if h != nil && h.holder != e && (h.holder.unended() || h.mode == task.Throttle) {
 		return &task.DuplicateError{ID: h.task, Unique: true}
 	}
-	b.giveLock(id, e, now)
 	return nil
+}
+
+// retake gives a task that begins anew its lock again.
+func (b *Broker) retake(e *entry, now time.Time) {
+	if e.retakes() {
+		b.giveLock(holdID{e.queue.name, e.task.LockKey()}, e, now)
+	}
 }
 
 // Pause implements broker.Operator. A pause does not survive the process.

@@ -63,7 +63,7 @@ func (b *Broker) decided(o *broker.Outcome, e *entry) *broker.Outcome {
 	}
 	own.Keep = b.bounds.Keep(own.Status, own.Keep)
 	if len(e.waiters) > 0 {
-		own.Keep = max(own.Keep, waitedKeep)
+		own.Keep, e.awaited = max(own.Keep, waitedKeep), true
 	}
 	return &own
 }

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"bytes"
 	pq "container/heap"
 	"time"
 
@@ -132,6 +133,9 @@ func (e *entry) size() int {
 	n := len(e.task.Payload)
 	for _, m := range e.task.Members {
 		n += len(m.Payload) + len(m.Name)
+		for key, value := range m.Headers {
+			n += len(key) + len(value)
+		}
 	}
 	return n
 }
@@ -139,9 +143,10 @@ func (e *entry) size() int {
 // gather makes the newcomer a member of the holder's group.
 func (b *Broker) gather(h *hold, t *task.Task, now time.Time) error {
 	own, e := t.ID, h.holder
+	record := t.AppendMember(nil)
 	t.ID = e.task.ID
 	for _, m := range e.task.Members {
-		if m.ID == own {
+		if m.ID == own && bytes.Equal(m.AppendMember(nil), record) {
 			return nil // the repeat of a call whose reply was lost
 		}
 	}

@@ -148,11 +148,11 @@ func (b *Broker) revision(queue string, id uuid.UUID, seen *sighting, change *br
 		t = &task.Task{ID: id, Priority: task.MediumPriority} // it can be deleted all the same
 	}
 	to, ms := destination(change, turn)
+	apply(t, status, change)
 	digest, retake := t.LockKey(), ""
 	if change.Status == task.StatusPending && status.Ended() && digest != "" {
 		retake = retaken(t)
 	}
-	apply(t, status, change)
 	if change.Status == task.StatusCancelled {
 		ms = ceil(b.bounds.Keep(task.StatusCancelled, change.Keep))
 	}
@@ -185,7 +185,7 @@ func destination(change *broker.Change, turn int) (to int, ms int64) {
 	case change.Status == task.StatusCancelled:
 		return 7, 0
 	case change.Status == task.StatusPending:
-		if ms = ceil(change.Delay + time.Duration(turn)*change.Spacing); ms > 0 {
+		if ms = ceil(change.Wait(turn)); ms > 0 {
 			return 3, ms
 		}
 		return 2, 0
