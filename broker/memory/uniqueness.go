@@ -103,13 +103,7 @@ func debounced(h *hold, t *task.Task, now time.Time) int64 {
 // supersede has the newcomer take the place of a waiting task.
 func (b *Broker) supersede(e *entry, t *task.Task, due int64) error {
 	t.ID, t.Status = e.task.ID, e.task.Status
-	if err := b.save(t, e.storageID, due); err != nil {
-		return err
-	}
-	b.lift(e)
-	e.task = t
-	b.put(e, due)
-	return nil
+	return b.become(e, t, due)
 }
 
 // follow has the newcomer wait for the end of the holder.
