@@ -1,12 +1,15 @@
 package jobsy_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,6 +66,9 @@ var features = map[string]func(*feature){
 	"history":                      keepHistory,
 	"expiry":                       expire,
 	"retry":                        retryAnew,
+	"retry policy":                 retryPolicy,
+	"middleware":                   shippedMiddleware,
+	"retention":                    retain,
 	"pause":                        pauseAndResume,
 	"dead letters":                 deadLetters,
 	"priority":                     raisePriority,
@@ -403,6 +409,85 @@ func expire(f *feature) {
 	found := f.wait(sent, task.StatusFailed)
 	if found.Attempt != 0 || len(found.History) != 0 || found.LastError != task.ErrDeadline.Error() {
 		f.Errorf("expired as %+v", found)
+	}
+}
+
+// The server's backoff counts, an error that is no failure costs nothing, and who
+// asked is told of the end.
+func retryPolicy(f *feature) {
+	busy, told := errors.New("busy"), make(chan string, 1)
+	var delays atomic.Int32
+	opts := jobsy.ServerOptions{
+		Backoff:   func(int) time.Duration { delays.Add(1); return time.Millisecond },
+		IsFailure: func(err error) bool { return !errors.Is(err, busy) },
+		OnFailed:  func(t *task.Task, reason string) { told <- string(t.Payload) + ": " + reason },
+	}
+	var runs atomic.Int32
+	f.serveOn(f.broker, opts, func(s *jobsy.Server) {
+		s.HandleFunc("work", func(context.Context, *task.Task) error {
+			if runs.Add(1) <= 3 {
+				return busy
+			}
+			return errors.New("boom")
+		})
+	})
+	sent := f.task("p")
+	sent.MaxRetry = 1
+	f.enqueue(sent)
+	if found := f.wait(sent, task.StatusFailed); found.Attempt != 2 || runs.Load() != 5 || delays.Load() != 4 {
+		f.Errorf("failed after %d attempts, %d runs and %d delays, want 2, 5 and 4", found.Attempt, runs.Load(), delays.Load())
+	}
+	if got := <-told; got != "p: boom" {
+		f.Errorf("told %q", got)
+	}
+}
+
+func shippedMiddleware(f *feature) {
+	saw := make(chan error, 1)
+	var log bytes.Buffer
+	f.serve(func(s *jobsy.Server) {
+		s.Use(
+			func(next jobsy.Handler) jobsy.Handler {
+				return func(ctx context.Context, t *task.Task) error {
+					err := next(ctx, t)
+					saw <- err
+					return err
+				}
+			},
+			jobsy.Log(slog.New(slog.NewTextHandler(&log, nil))), jobsy.Recover(), jobsy.Timeout(10*time.Millisecond),
+		)
+		s.HandleFunc("work", func(ctx context.Context, _ *task.Task) error {
+			<-ctx.Done()
+			panic(context.Cause(ctx))
+		})
+	})
+	sent := f.enqueue(f.task(""))
+	found := f.wait(sent, task.StatusFailed)
+	want := "panic: " + task.ErrTimeout.Error()
+	if seen := <-saw; seen == nil || seen.Error() != want || found.LastError != want || !strings.Contains(log.String(), "task not done") {
+		f.Errorf("the middleware saw %v, the task failed with %q, and logged is %q", seen, found.LastError, log.String())
+	}
+}
+
+// By default a completed task is dropped at once, and a failed one is kept.
+func retain(f *feature) {
+	f.serveOn(f.broker, jobsy.ServerOptions{Concurrency: 1}, func(s *jobsy.Server) {
+		s.HandleFunc("work", func(_ context.Context, t *task.Task) error {
+			if string(t.Payload) == "good" {
+				return nil
+			}
+			return errors.New("boom")
+		})
+	})
+	good, kept, bad := f.task("good"), f.task("good"), f.task("bad")
+	good.Retention, bad.Retention = 0, 0
+	f.enqueue(good, kept, bad)
+	f.wait(kept, task.StatusCompleted)
+	f.wait(bad, task.StatusFailed)
+	f.get(kept, task.StatusCompleted)
+	f.get(bad, task.StatusFailed)
+	if _, err := f.client.Wait(f.Context(), good); !errors.Is(err, task.ErrNotFound) {
+		f.Errorf("the completed task without retention: %v, want ErrNotFound", err)
 	}
 }
 

@@ -40,7 +40,6 @@ func TestConformanceOnMiniredisWithItsClock(t *testing.T) {
 	}
 	h := b.harness()
 	h.Advance = b.advance
-	h.Bounded = b.bounded // a real sweep takes half a minute
 	brokertest.Run(t, h)
 }
 
@@ -79,6 +78,7 @@ func newBench(addr func(testing.TB) string) *bench {
 func (b *bench) harness() brokertest.Harness {
 	return brokertest.Harness{
 		New:       b.open,
+		Bounded:   b.bounded,
 		Again:     func(t testing.TB, other broker.Broker) broker.Broker { return b.connect(t, *b.at(other)) },
 		Restart:   b.restart,
 		Leftovers: b.leftovers,
