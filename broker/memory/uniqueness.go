@@ -120,12 +120,17 @@ func (b *Broker) follow(h *hold, t *task.Task) error {
 
 // gathers reports whether the group of the entry is open.
 func (e *entry) gathers() bool {
-	return e.waits() && 1+len(e.task.Members) < e.task.Gather.Size && e.size() < task.MaxGatherBytes
+	return e.waits() && !full(e.task)
 }
 
-func (e *entry) size() int {
-	n := len(e.task.Payload)
-	for _, m := range e.task.Members {
+// full reports whether a group takes no more members, in number or in bytes.
+func full(group *task.Task) bool {
+	return 1+len(group.Members) >= group.Gather.Size || size(group) >= task.MaxGatherBytes
+}
+
+func size(group *task.Task) int {
+	n := len(group.Payload)
+	for _, m := range group.Members {
 		n += len(m.Payload) + len(m.Name)
 		for key, value := range m.Headers {
 			n += len(key) + len(value)
@@ -147,7 +152,7 @@ func (b *Broker) gather(h *hold, t *task.Task, now time.Time) error {
 	group := e.task.Clone()
 	group.Members = append(group.Members, member(t, own))
 	due := min(h.first+int64(group.Gather.Delay), after(now, group.Gather.Quiet))
-	if e.task.Status == task.StatusPending || 1+len(group.Members) >= group.Gather.Size {
+	if e.task.Status == task.StatusPending || full(group) {
 		group.Status, due = task.StatusPending, 0
 	}
 	if err := b.save(group, e.storageID, due); err != nil {
