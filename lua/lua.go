@@ -39,6 +39,15 @@ var join string
 //go:embed tick.lua
 var tick string
 
+//go:embed sight.lua
+var sight string
+
+//go:embed examine.lua
+var examine string
+
+//go:embed mend.lua
+var mend string
+
 // Enqueue returns the source of enqueue.lua, with what it shares with others.
 func Enqueue() string { return prelude + locks + enqueue }
 
@@ -65,3 +74,9 @@ func Tick() string { return prelude + tick }
 
 // Revise returns the source of revise.lua, with what it shares with others.
 func Revise() string { return prelude + locks + revise }
+
+// Examine returns the source of examine.lua, with what it shares with others.
+func Examine() string { return prelude + sight + examine }
+
+// Mend returns the source of mend.lua, with what it shares with others.
+func Mend() string { return prelude + locks + sight + mend }

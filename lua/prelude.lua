@@ -15,11 +15,11 @@ end
 -- one by its due time, and carries its priority in the lowest 8 bits. Both are
 -- exact in the 53 bits of a double: for 2^45 tasks, and until the year 3084.
 local function pending_score(priority, sequence)
-  return whole((255 - priority) * 35184372088832 + sequence)
+  return (255 - priority) * 35184372088832 + sequence
 end
 
 local function delayed_score(due, priority)
-  return whole(due * 256 + 255 - priority)
+  return due * 256 + 255 - priority
 end
 
 -- The reply of a caller's last call, if this call repeats it.

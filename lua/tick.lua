@@ -5,11 +5,11 @@
 --        8 completed  9 failed  10 cancelled
 -- ARGV   1 call number  2 ms to remember the reply  3 schedule  4 tick in ms
 --        5 '1': not while the task of the last tick has not ended
---        6 id  7 priority  8 due in ms  9 record
+--        6 id  7 its score as a delayed task (due 0: now)  8 record
 -- Reply  {1: enqueued, 0: not; now in ms}
 local tasks, pending, scheduled, seq, marker, reply, schedules = unpack(KEYS, 1, 7)
 local call, ttl, schedule, tick = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local id, priority, due, record = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
+local id, score, record = ARGV[6], tonumber(ARGV[7]), ARGV[8]
 local clock = now()
 
 local repeated = recall(reply, call)
@@ -43,11 +43,12 @@ local latest = before
 if enqueue then
   latest = id
   redis.call('HSET', tasks, id, record)
+  local due = math.floor(score / 256)
   if due > clock then
-    redis.call('ZADD', scheduled, delayed_score(due, priority), id)
+    redis.call('ZADD', scheduled, score, id)
   else
     redis.call('SET', seq, whole(number + 1))
-    redis.call('ZADD', pending, pending_score(priority, number + 1), id)
+    redis.call('ZADD', pending, pending_score(255 - score % 256, number + 1), id)
   end
   if due <= clock or not next[2] or due < math.floor(next[2] / 256) then
     wake(marker)

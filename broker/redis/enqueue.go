@@ -59,13 +59,18 @@ func newTaskItem(t *task.Task) item {
 	it := item{
 		queue: t.Queue,
 		id:    t.ID,
-		args:  []any{id, int(t.Priority), millis(t.RunAt), record},
+		args:  []any{id, delayedScore(t), record},
 		size:  len(record),
 	}
 	if digest := t.LockKey(); digest != "" {
 		it.also = lockArgs(t, digest)
 	}
 	return it
+}
+
+// delayedScore orders delayed tasks by their due time, then by their priority.
+func delayedScore(t *task.Task) int64 {
+	return millis(t.RunAt)<<8 + 255 - int64(t.Priority)
 }
 
 // millis rounds up: a task never starts early.
