@@ -65,7 +65,8 @@ func awaitReady(log io.Reader) error {
 	var said strings.Builder
 	for scanner := bufio.NewScanner(log); scanner.Scan(); {
 		line := scanner.Text()
-		if strings.Contains(line, "eady to accept connections") {
+		// A Sentinel says its id instead.
+		if strings.Contains(line, "eady to accept connections") || strings.Contains(line, "Sentinel ID is") {
 			return nil
 		}
 		if strings.Contains(line, "ddress already in use") {

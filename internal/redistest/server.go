@@ -8,11 +8,14 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	goredis "github.com/redis/go-redis/v9"
 )
 
 const (
@@ -26,10 +29,11 @@ const (
 // Server is a redis-server that a test may stop and start again. Its methods
 // may be called concurrently.
 type Server struct {
-	path string
-	port int
-	dir  string
-	args []string
+	path     string
+	port     int
+	dir      string
+	sentinel string // the configuration file, which a Sentinel must have
+	args     []string
 
 	mu      sync.Mutex
 	process *process // nil: none runs
@@ -43,6 +47,24 @@ type Server struct {
 // Tests share a server by starting it in a common parent.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
+	return begin(t, &Server{path: find(t), dir: t.TempDir(), args: args})
+}
+
+// AppendOnly are the arguments of a server that keeps a file of all its writes
+// and syncs it always, everysec or no.
+func AppendOnly(fsync string) []string {
+	return []string{"--appendonly", "yes", "--appendfsync", fsync}
+}
+
+// MaxMemory are the arguments of a server that, beyond so much, evicts or
+// refuses what the policy says.
+func MaxMemory(limit, policy string) []string {
+	return []string{"--maxmemory", limit, "--maxmemory-policy", policy}
+}
+
+// find returns the path of the program.
+func find(t testing.TB) string {
+	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil {
 		if os.Getenv("CI") == "true" {
@@ -50,8 +72,14 @@ func Start(t testing.TB, args ...string) *Server {
 		}
 		t.Skipf("%s is not installed", program)
 	}
-	s := &Server{path: path, dir: t.TempDir(), args: args}
+	return path
+}
+
+// begin starts a server on a free port until the test ends.
+func begin(t testing.TB, s *Server) *Server {
+	t.Helper()
 	t.Cleanup(s.Kill)
+	var err error
 	for range 10 { // another process may take the port first
 		if s.port, err = freePort(); err == nil {
 			err = s.start()
@@ -84,10 +112,11 @@ func freePort() (int, error) {
 }
 
 func (s *Server) commandLine() []string {
-	return append([]string{
-		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir,
-		"--save", "", "--appendonly", "no",
-	}, s.args...)
+	where := []string{"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir}
+	if s.sentinel != "" {
+		return slices.Concat([]string{s.sentinel, "--sentinel"}, where, s.args)
+	}
+	return slices.Concat(where, []string{"--save", "", "--appendonly", "no"}, s.args)
 }
 
 // start returns once the server says that it is ready.
@@ -105,6 +134,14 @@ func (s *Server) Addr() string { return "127.0.0.1:" + strconv.Itoa(s.port) }
 
 // URL returns the address as a redis:// URL.
 func (s *Server) URL() string { return "redis://" + s.Addr() }
+
+// Client returns a client of this server, whoever else belongs to it. It ends
+// with the test.
+func (s *Server) Client(t testing.TB) *goredis.Client {
+	client := goredis.NewClient(&goredis.Options{Addr: s.Addr()})
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
 
 // PID returns the process id, or 0 while the server is stopped.
 func (s *Server) PID() int {
