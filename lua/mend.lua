@@ -78,9 +78,15 @@ local function latest(members)
   return best
 end
 
+-- A score, also one that is infinite.
+local function score_of(key, member)
+  local text = redis.call('ZSCORE', key, member)
+  return text and (tonumber(text) or math.huge) or 0
+end
+
 local function held(members)
   for _, member in ipairs(members) do
-    if tonumber(redis.call('ZSCORE', running, member)) > clock then
+    if score_of(running, member) > clock then
       return true
     end
   end
@@ -179,7 +185,7 @@ function operations.lock(digest, was, what)
 end
 
 function operations.held(id, was, digest)
-  local score = tonumber(redis.call('ZSCORE', scheduled, id) or 0)
+  local score = score_of(scheduled, id)
   local lock = split(digest ~= '' and redis.call('HGET', locks, digest) or '')
   if score < HELD * 256 or sha1(id) ~= was or lock[1] == 'l' and lock[3] == id then
     return GONE
@@ -188,14 +194,14 @@ function operations.held(id, was, digest)
   redis.call('ZCARD', pending)
   if not looks then
     redis.call('ZREM', scheduled, id)
-    ready(id, 255 - score % 256)
+    ready(id, score < math.huge and 255 - score % 256 or 128)
   end
   return DONE
 end
 
 function operations.lapse(digest)
   local lock = split(redis.call('HGET', locks, digest) or '')
-  if lock[1] == 't' or tonumber(redis.call('ZSCORE', lapses, digest) or 0) <= clock then
+  if lock[1] == 't' or score_of(lapses, digest) <= clock then
     return GONE
   end
   if not looks then

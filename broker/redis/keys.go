@@ -100,6 +100,16 @@ func (k keys) tick(caller string) []string {
 	}
 }
 
+func (k keys) examine() []string {
+	return []string{
+		k.tasks(), k.pending(), k.scheduled(), k.retrying(), k.completed(), k.failed(), k.cancelled(), k.running(),
+	}
+}
+
+func (k keys) mend() []string {
+	return append(k.examine(), k.seq(), k.wake(), k.locks(), k.lapses(), k.cancelling(), k.progress())
+}
+
 // idLength is that of an id as a hash field and set member: base64url without
 // padding, the longest text that Redis keeps in 24 bytes.
 const idLength = 22

@@ -33,6 +33,9 @@ var (
 	findScript   = newScript(lua.Find())
 	joinScript   = newScript(lua.Join())
 	tickScript   = newScript(lua.Tick())
+
+	examineScript = newScript(lua.Examine())
+	mendScript    = newScript(lua.Mend())
 )
 
 func (s script) run(ctx context.Context, c goredis.UniversalClient, keys []string, args ...any) (any, error) {
