@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -144,6 +145,13 @@ func (b *bench) leftovers(t testing.TB, opened broker.Broker) []string {
 		default:
 			left = append(left, key)
 		}
+	}
+	found, err := opened.(*redis.Broker).Examine(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range found {
+		left = append(left, fmt.Sprintf("%s in %s: %s", f.Kind, f.Key, f.Detail))
 	}
 	return left
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/broker/memory"
+	"github.com/nex-gen-tech/jobsy/broker/redis"
 	"github.com/nex-gen-tech/jobsy/internal/redistest"
 	"github.com/nex-gen-tech/jobsy/task"
 )
@@ -139,11 +140,27 @@ func (w *world) run() {
 		if step%50 == 0 {
 			w.compare()
 		}
+		if step%500 == 0 {
+			w.examine()
+		}
 		if w.Failed() {
 			w.Fatalf("after step %d; the last: %q", step, w.done[max(0, len(w.done)-12):])
 		}
 	}
+	w.examine()
 	w.end()
+	w.examine()
+}
+
+// examine checks that the keyspace of Redis is healthy.
+func (w *world) examine() {
+	b, ok := w.Broker.(*redis.Broker)
+	if !ok {
+		return
+	}
+	if found, err := b.Examine(w.Context()); err != nil || len(found) > 0 {
+		w.Errorf("Examine found %+v, %v", found, err)
+	}
 }
 
 func (w *world) did(format string, args ...any) {
