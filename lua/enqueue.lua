@@ -190,6 +190,7 @@ if #ARGV > 3 + 3 * count then
   end
 end
 
+local r, p = 1, 1 -- where records and ready go on: asking for their length costs more
 for i, id in ipairs(ids) do
   local score, record = tonumber(ARGV[3 * i + 2]), ARGV[3 * i + 3]
   local standing, u = stored[i] or seen[id], uniques[i]
@@ -205,16 +206,16 @@ for i, id in ipairs(ids) do
     claim(i, id, u, record, 255 - score % 256, math.floor(score / 256))
   else
     seen[id] = record
-    records[#records + 1] = id
-    records[#records + 1] = record
+    records[r], records[r + 1] = id, record
+    r = r + 2
     if score > 255 and math.floor(score / 256) > clock then
       delayed[#delayed + 1] = score
       delayed[#delayed + 1] = id
       earliest = math.min(earliest or score, score)
     else
       number = number + 1
-      ready[#ready + 1] = score % 256 * 35184372088832 + number
-      ready[#ready + 1] = id
+      ready[p], ready[p + 1] = score % 256 * 35184372088832 + number, id
+      p = p + 2
     end
   end
 end

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 
 	"github.com/nex-gen-tech/jobsy/task"
@@ -78,6 +79,9 @@ func (g *gatherer[T]) abandon(mine *group[T], cause error) error {
 
 func (g *gatherer[T]) drain() {
 	for {
+		// Callers that have just been answered come back at once: let them, and
+		// more travel together.
+		runtime.Gosched()
 		groups := g.take()
 		if groups == nil {
 			return

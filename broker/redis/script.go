@@ -52,9 +52,13 @@ type scriptCall struct {
 	args []any
 }
 
-// runAll makes several calls in one round trip.
+// runAll makes several calls, and what else there is, in one round trip.
 func (s script) runAll(ctx context.Context, c goredis.UniversalClient, calls []scriptCall, also func(goredis.Pipeliner)) []*goredis.Cmd {
 	cmds := make([]*goredis.Cmd, len(calls))
+	if len(calls) == 1 && also == nil { // cheaper than a pipeline
+		cmds[0] = c.EvalSha(ctx, s.digest, calls[0].keys, calls[0].args...)
+		return s.known(ctx, c, calls, cmds)
+	}
 	// The error is that of the first command that failed, which has it too.
 	_, _ = c.Pipelined(ctx, func(p goredis.Pipeliner) error {
 		for i, call := range calls {
@@ -65,6 +69,11 @@ func (s script) runAll(ctx context.Context, c goredis.UniversalClient, calls []s
 		}
 		return nil
 	})
+	return s.known(ctx, c, calls, cmds)
+}
+
+// known repeats what the server did not know the script for.
+func (s script) known(ctx context.Context, c goredis.UniversalClient, calls []scriptCall, cmds []*goredis.Cmd) []*goredis.Cmd {
 	for i, cmd := range cmds {
 		if goredis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
 			cmds[i] = c.Eval(ctx, s.source, calls[i].keys, calls[i].args...)
