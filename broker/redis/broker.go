@@ -84,7 +84,9 @@ var (
 // ContextTimeoutEnabled, calls end with their context even while the server
 // hangs. Each server blocks on one connection of its own, on a Cluster one a
 // queue, which is opened with the client's options beside its pool and without
-// its hooks. New sends nothing; invalid options surface in the first call.
+// its hooks. To the client of a Cluster New adds a hook, which has it look for
+// the new primary when a node does not answer. New sends nothing; invalid
+// options surface in the first call.
 func New(client goredis.UniversalClient, opts *Options) *Broker {
 	if opts == nil {
 		opts = &Options{}
@@ -100,6 +102,7 @@ func New(client goredis.UniversalClient, opts *Options) *Broker {
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}
+	refreshed(client)
 	b.ctx, b.end = context.WithCancel(context.Background())
 	b.enqueues, b.settles, b.revisions = newEnqueues(b), newSettles(b), newRevisions(b)
 	b.bounds = opts.Bounds

@@ -52,7 +52,7 @@ func TestConformanceOnRedis(t *testing.T) {
 
 // bench gives each broker of the suite a key prefix and a client of its own.
 type bench struct {
-	addr   func(testing.TB) string
+	addr   func(testing.TB) string // or a URL
 	mu     sync.Mutex
 	places map[broker.Broker]*place
 	clocks map[string]*clock // by address
@@ -67,7 +67,7 @@ type clock struct {
 // place is where a broker lives.
 type place struct {
 	addr, prefix string
-	client       *goredis.Client // for looking in from outside
+	client       goredis.UniversalClient // for looking in from outside
 	wire         *lossyWire
 	bounds       broker.Bounds
 }
@@ -109,20 +109,37 @@ func (b *bench) open(t testing.TB) broker.Broker { return b.bounded(t, broker.Bo
 
 func (b *bench) bounded(t testing.TB, bounds broker.Bounds) broker.Broker {
 	addr := b.addr(t)
-	client := goredis.NewClient(&goredis.Options{Addr: addr})
-	t.Cleanup(func() { client.Close() })
-	return b.connect(t, place{addr: addr, prefix: "test-" + uuid.NewString(), client: client, bounds: bounds})
+	return b.connect(t, place{addr: addr, prefix: "test-" + uuid.NewString(), client: clientOf(t, addr, nil), bounds: bounds})
 }
 
 func (b *bench) connect(t testing.TB, p place) broker.Broker {
 	p.wire = &lossyWire{}
-	client := goredis.NewClient(&goredis.Options{Addr: p.addr, Dialer: p.wire.dial, ContextTimeoutEnabled: true})
-	t.Cleanup(func() { client.Close() })
+	client := clientOf(t, p.addr, p.wire)
 	opened := redis.New(client, &redis.Options{Prefix: p.prefix, Bounds: p.bounds})
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.places[opened] = &p
 	return opened
+}
+
+// clientOf returns a client of its own, as Open has it, that a wire goes through.
+func clientOf(t testing.TB, addr string, wire *lossyWire) goredis.UniversalClient {
+	if !strings.Contains(addr, "://") {
+		addr = "redis://" + addr
+	}
+	client, err := redis.Dial(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	switch cluster, ok := client.(*goredis.ClusterClient); {
+	case wire == nil:
+	case ok:
+		cluster.OnNewNode(func(node *goredis.Client) { node.AddHook(wire) })
+	default:
+		client.AddHook(wire)
+	}
+	return client
 }
 
 func (b *bench) at(opened broker.Broker) *place {
@@ -133,10 +150,7 @@ func (b *bench) at(opened broker.Broker) *place {
 
 func (b *bench) leftovers(t testing.TB, opened broker.Broker) []string {
 	p := b.at(opened)
-	keys, err := p.client.Keys(context.Background(), p.prefix+":*").Result()
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys := keysOf(t, p.client, p.prefix+":*")
 	var left []string
 	for _, key := range keys {
 		_, rest, _ := strings.Cut(key, "}:")
@@ -154,6 +168,31 @@ func (b *bench) leftovers(t testing.TB, opened broker.Broker) []string {
 		left = append(left, fmt.Sprintf("%s in %s: %s", f.Kind, f.Key, f.Detail))
 	}
 	return left
+}
+
+func keysOf(t testing.TB, client goredis.UniversalClient, pattern string) []string {
+	ctx := context.Background()
+	cluster, ok := client.(*goredis.ClusterClient)
+	if !ok {
+		keys, err := client.Keys(ctx, pattern).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return keys
+	}
+	var mu sync.Mutex
+	var all []string
+	err := cluster.ForEachMaster(ctx, func(ctx context.Context, node *goredis.Client) error {
+		keys, err := node.Keys(ctx, pattern).Result()
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, keys...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 func (b *bench) corrupt(t testing.TB, opened broker.Broker, queue string, id uuid.UUID, how brokertest.Corruption) {
@@ -196,12 +235,22 @@ func (w *lossyWire) takes(reply []byte) bool {
 	return takes
 }
 
-func (w *lossyWire) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
-	if err != nil {
-		return nil, err
+// lossyWire is a goredis.Hook.
+
+func (w *lossyWire) DialHook(next goredis.DialHook) goredis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := next(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return &lossyConn{Conn: conn, wire: w}, nil
 	}
-	return &lossyConn{Conn: conn, wire: w}, nil
+}
+
+func (w *lossyWire) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook { return next }
+
+func (w *lossyWire) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
+	return next
 }
 
 type lossyConn struct {

@@ -138,6 +138,7 @@ func sentinelClient(u *url.URL) (goredis.UniversalClient, error) {
 	opts.Password, _ = u.User.Password()
 	opts.SentinelUsername, opts.SentinelPassword = sentinelUser, sentinelPassword
 	opts.ContextTimeoutEnabled = true
+	opts.Dialer = dial(orDefault(opts.DialTimeout, defaultDialTimeout), opts.TLSConfig)
 	return goredis.NewFailoverClient(opts), nil
 }
 
@@ -155,6 +156,7 @@ func clusterClient(u *url.URL) (goredis.UniversalClient, error) {
 	}
 	opts.ContextTimeoutEnabled = true
 	opts.MaintNotificationsConfig = noMaintenance()
+	opts.Dialer = dial(orDefault(opts.DialTimeout, defaultDialTimeout), opts.TLSConfig)
 	return goredis.NewClusterClient(opts), nil
 }
 

@@ -1,0 +1,4 @@
+package redis
+
+// Dial returns the client that Open uses.
+var Dial = dialer
