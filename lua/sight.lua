@@ -22,12 +22,13 @@ local function sights(ids, most)
   end
   if redis.call('ZCARD', KEYS[8]) <= most then
     members = {}
-    local turn = {}
+    local turn, foreign = {}, false
     for i, id in ipairs(ids) do
       turn[id] = i
+      foreign = foreign or #id ~= 22
     end
     for _, member in ipairs(redis.call('ZRANGE', KEYS[8], 0, -1)) do
-      local i = turn[leased(member)]
+      local i = turn[foreign and leased(member) or string.sub(member, 1, 22)]
       if i then
         texts[i] = texts[i] .. '8'
         members[#members + 1] = member

@@ -10,9 +10,9 @@ import (
 const (
 	// examinedAtOnce is how many ids one call looks at.
 	examinedAtOnce = 100
-	// leasesAtOnce is how many leases one script reads at a time: some
+	// leasesAtOnce is how many leases one script reads at a time: two
 	// milliseconds' worth.
-	leasesAtOnce = 10_000
+	leasesAtOnce = 5_000
 	// sightings is how often in a row something has to look broken where there
 	// are more leases than that, so that no script can see all at one moment.
 	sightings = 3

@@ -302,7 +302,8 @@ func (e *examination) checkMembers(ctx context.Context, key string, page [][2]st
 	}
 	var suspects []string
 	for i, s := range stands {
-		if !s.recorded() || !goodID(ids[i]) {
+		elsewhere := key == e.k.running() && s.places() != ""
+		if !s.recorded() || !goodID(ids[i]) || elsewhere {
 			suspects = append(suspects, ids[i])
 		}
 	}
