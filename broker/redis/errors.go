@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
+	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -35,15 +37,28 @@ func unavailable(err error) bool {
 		errors.Is(err, net.ErrClosed), errors.Is(err, goredis.ErrPoolTimeout), errors.Is(err, context.DeadlineExceeded):
 		return true
 	}
-	for _, passing := range []func(error) bool{
-		goredis.IsLoadingError, goredis.IsReadOnlyError, goredis.IsClusterDownError, goredis.IsTryAgainError,
-		goredis.IsMasterDownError, goredis.IsMaxClientsError, goredis.IsNoReplicasError, goredis.IsOOMError,
-	} {
-		if passing(err) {
-			return true
-		}
+	return goredis.IsMaxClientsError(err) || slices.Contains(passing, code(err))
+}
+
+// passing are the codes of errors that pass with time: MOVED and ASK too, which
+// a client has followed as often as it may while a Cluster changes.
+var passing = []string{
+	"LOADING", "READONLY", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "NOREPLICAS", "OOM", "BUSY", "MISCONF", "MOVED", "ASK",
+}
+
+// code returns the first word of an error of the server. Before 7.0 that of a
+// command in a script is hidden behind where it happened.
+func code(err error) string {
+	var said goredis.Error
+	if !errors.As(err, &said) {
+		return ""
 	}
-	return false
+	text := said.Error()
+	if strings.HasPrefix(text, "ERR Error running script") {
+		_, text, _ = strings.Cut(text, ": -")
+	}
+	word, _, _ := strings.Cut(text, " ")
+	return word
 }
 
 // all returns the same error for each of n elements.
