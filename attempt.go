@@ -18,7 +18,8 @@ const maxError = 16 << 10
 type attempt struct {
 	pool   *pool
 	lease  broker.Lease
-	task   *task.Task // as it will be stored; the handler gets a copy
+	task   *task.Task // as it will be stored
+	own    task.Task  // the handler's
 	leased time.Time
 	began  time.Time
 	took   time.Duration
@@ -33,10 +34,25 @@ type attempt struct {
 	returned atomic.Bool // the handler has returned
 }
 
-func newAttempt(p *pool, lease broker.Lease) *attempt {
-	a := &attempt{pool: p, lease: lease, task: lease.Task, leased: time.Now(), expires: lease.Expires}
-	a.ctx.parent, a.ctx.keeper = p.work, p.keeper
-	return a
+// together is how many attempts share a piece of memory: fewer and larger pieces
+// cost less, but the last attempt that runs keeps all of its piece.
+const together = 16
+
+// newAttempts returns an attempt for each lease.
+func newAttempts(p *pool, leases []broker.Lease) []*attempt {
+	now := time.Now()
+	attempts := make([]*attempt, len(leases))
+	var piece []attempt
+	for i := range leases {
+		if len(piece) == 0 {
+			piece = make([]attempt, min(together, len(leases)-i))
+		}
+		a := &piece[0]
+		a.pool, a.lease, a.task, a.leased, a.expires = p, leases[i], leases[i].Task, now, leases[i].Expires
+		a.ctx.parent, a.ctx.keeper = p.work, p.keeper
+		attempts[i], piece = a, piece[1:]
+	}
+	return attempts
 }
 
 // run calls the handler and settles what it returns. Panics and runtime.Goexit
@@ -63,7 +79,8 @@ func (a *attempt) run() {
 
 // call runs the handler on its own copy of the task.
 func (a *attempt) call(handler Handler) error {
-	a.ctx.task = a.task.Clone()
+	a.ctx.task = &a.own
+	a.task.CloneInto(a.ctx.task)
 	err := handler(&a.ctx, a.ctx.task)
 	if err != nil && a.ctx.Err() != nil {
 		return &interruptedError{context.Cause(&a.ctx), err}

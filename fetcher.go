@@ -52,10 +52,7 @@ func (p *pool) fetch(ctx context.Context) {
 
 // accept has the leased tasks run as slots are free.
 func (p *pool) accept(leases []broker.Lease) {
-	attempts := make([]*attempt, len(leases))
-	for i := range leases {
-		attempts[i] = newAttempt(p, leases[i])
-	}
+	attempts := newAttempts(p, leases)
 	p.running.Add(len(attempts))
 	p.keeper.add(attempts)
 	p.backlog.add(attempts)
@@ -65,9 +62,7 @@ func (p *pool) accept(leases []broker.Lease) {
 func (p *pool) refuse(leases []broker.Lease) {
 	p.running.Add(len(leases))
 	p.backlog.settled(-len(leases))
-	for i := range leases {
-		newAttempt(p, leases[i]).release()
-	}
+	releaseAll(newAttempts(p, leases))
 }
 
 // preference orders the queues at random, so that each comes first as often as

@@ -114,7 +114,14 @@ func New(name string, payload []byte) *Task {
 
 // Clone returns a deep copy.
 func (t *Task) Clone() *Task {
-	c := *t
+	c := new(Task)
+	t.CloneInto(c)
+	return c
+}
+
+// CloneInto is Clone into memory that the caller has. What was in c is lost.
+func (t *Task) CloneInto(c *Task) {
+	*c = *t
 	c.Payload = slices.Clone(t.Payload)
 	c.Headers = maps.Clone(t.Headers)
 	c.Result = slices.Clone(t.Result)
@@ -124,7 +131,6 @@ func (t *Task) Clone() *Task {
 		c.Members[i] = m.Clone()
 	}
 	c.unknown = slices.Clone(t.unknown)
-	return &c
 }
 
 // Prepare makes the task ready to be enqueued: it checks what the producer

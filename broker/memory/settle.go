@@ -31,7 +31,8 @@ func (b *Broker) settle(o *broker.Outcome, now time.Time) error {
 	if e == nil {
 		return task.ErrLeaseLost
 	}
-	o = b.decided(o, e)
+	decided := b.decided(o, e)
+	o = &decided
 	if o.Status.Ended() && o.Keep <= 0 {
 		if err := b.erase(e.storageID); err != nil {
 			return err
@@ -53,11 +54,11 @@ func (b *Broker) settle(o *broker.Outcome, now time.Time) error {
 
 // decided is the outcome that counts: a task that is to be cancelled ends so, and
 // one that somebody waits for stays readable.
-func (b *Broker) decided(o *broker.Outcome, e *entry) *broker.Outcome {
-	if !o.Status.Ended() && !e.doomed {
-		return o
-	}
+func (b *Broker) decided(o *broker.Outcome, e *entry) broker.Outcome {
 	own := *o
+	if !o.Status.Ended() && !e.doomed {
+		return own
+	}
 	if e.doomed && o.Status != task.StatusCompleted {
 		own.Status, own.Keep = task.StatusCancelled, e.doomedKeep
 	}
@@ -65,7 +66,7 @@ func (b *Broker) decided(o *broker.Outcome, e *entry) *broker.Outcome {
 	if len(e.waiters) > 0 {
 		own.Keep, e.awaited = max(own.Keep, waitedKeep), true
 	}
-	return &own
+	return own
 }
 
 // settled returns what the task becomes, and when it is due or goes.
