@@ -93,6 +93,19 @@ local function held(members)
   return false
 end
 
+-- Fails, before anything is written, if a key that may be written is not of its
+-- type.
+local function check()
+  sequence(seq)
+  redis.call('ZCARD', marker)
+  redis.call('ZCARD', pending)
+  redis.call('ZCARD', scheduled)
+  redis.call('ZCARD', lapses)
+  redis.call('HLEN', locks)
+  redis.call('HLEN', cancelling)
+  redis.call('HLEN', progress)
+end
+
 function operations.place(id, seen, was, to, anew, due, priority, keep, record, digest)
   local texts, members = sights({id}, most)
   if not members then
@@ -106,9 +119,7 @@ function operations.place(id, seen, was, to, anew, due, priority, keep, record, 
   end
   local lock = split(digest ~= '' and redis.call('HGET', locks, digest) or '')
   local stays = anew ~= '1' and string.find(seen, to, 1, true)
-  sequence(seq)
-  redis.call('HLEN', cancelling)
-  redis.call('HLEN', progress)
+  check()
   if looks then
     return DONE
   end
@@ -166,7 +177,7 @@ function operations.lock(digest, was, what)
   if redis.call('HGET', locks, digest) ~= was or not broken[what](lock, digest) then
     return GONE
   end
-  sequence(seq)
+  check()
   if looks then
     return DONE
   end
@@ -190,8 +201,7 @@ function operations.held(id, was, digest)
   if score < HELD * 256 or sha1(id) ~= was or lock[1] == 'l' and lock[3] == id then
     return GONE
   end
-  sequence(seq)
-  redis.call('ZCARD', pending)
+  check()
   if not looks then
     redis.call('ZREM', scheduled, id)
     ready(id, score < math.huge and 255 - score % 256 or 128)
