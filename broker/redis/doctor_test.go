@@ -356,3 +356,41 @@ func TestDoctorOfNamedQueues(t *testing.T) {
 		t.Errorf("Repair of what is not: %v", errs)
 	}
 }
+
+// On a Cluster every server is looked at, and each queue where it lives.
+func TestDoctorOnACluster(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.StartCluster(t)
+	b, err := redis.Open(cluster.URL(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	client := goredis.NewClusterClient(&goredis.ClusterOptions{Addrs: cluster.Addrs()})
+	defer client.Close()
+	var tasks []*task.Task
+	for i := range 20 {
+		tasks = append(tasks, task.New("work", nil))
+		tasks[i].Queue = fmt.Sprint("q", i)
+	}
+	enqueue(t, b, tasks...)
+	if found, err := b.Examine(t.Context()); err != nil || len(found) > 0 {
+		t.Fatalf("Examine found %+v, %v", found, err)
+	}
+	for _, work := range tasks {
+		if err := client.ZRem(t.Context(), "jobsy:{"+work.Queue+"}:pending", idOf(work)).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.Set(t.Context(), "jobsy:{"+work.Queue+"}:other", "x", 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, err := b.Examine(t.Context())
+	if err != nil || len(found) != 2*len(tasks) {
+		t.Fatalf("Examine found %+v, %v", found, err)
+	}
+	b.Repair(t.Context(), found)
+	if left, err := b.Examine(t.Context()); err != nil || len(left) != len(tasks) || left[0].Kind != redis.KindLostKey {
+		t.Errorf("after Repair Examine found %+v, %v", left, err)
+	}
+}
