@@ -97,6 +97,9 @@ func produce(ctx context.Context, b *redis.Broker) {
 		}
 		_ = b.Enqueue(ctx, tasks) // duplicates are refused
 		t := tasks[rand.IntN(len(tasks))]
+		if t.Unique.Mode == task.Latest {
+			continue // one that waits for another's end is not run at once
+		}
 		change := []broker.Change{
 			{Status: task.StatusCancelled, Keep: 10 * time.Millisecond}, {Delete: true}, {Priority: 3}, {Status: task.StatusPending},
 		}[rand.IntN(4)]
