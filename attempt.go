@@ -144,12 +144,17 @@ func (e *interruptedError) Unwrap() []error { return []error{e.cause, e.err} }
 
 // judge decides what becomes of the task after its handler has returned.
 func (a *attempt) judge(err error) broker.Outcome {
+	if err == nil {
+		return a.completed()
+	}
+	return a.judgeError(err)
+}
+
+func (a *attempt) judgeError(err error) broker.Outcome {
 	var interrupted *interruptedError
 	var snooze *snoozeError
 	var skip *skipRetryError
 	switch {
-	case err == nil:
-		return a.completed()
 	case a.ctx.endedBy() == task.ErrCancelled:
 		a.record(err)
 		return a.cancelled(err.Error())
