@@ -139,10 +139,16 @@ func (t *Task) Clone() *Task {
 	return c
 }
 
-// CloneInto is Clone into memory that the caller has. What was in c is lost.
+// CloneInto is Clone into memory that the caller has: that of c and of its
+// Payload, which nobody else may use. What was in them is lost.
 func (t *Task) CloneInto(c *Task) {
+	payload := c.Payload
 	*c = *t
-	c.Payload = slices.Clone(t.Payload)
+	if len(t.Payload) <= cap(payload) && len(t.Payload) > 0 {
+		c.Payload = append(payload[:0], t.Payload...)
+	} else {
+		c.Payload = slices.Clone(t.Payload)
+	}
 	c.Headers = maps.Clone(t.Headers)
 	c.Result = slices.Clone(t.Result)
 	c.History = slices.Clone(t.History)

@@ -83,6 +83,7 @@ type Broker struct {
 	listeners map[*listener]struct{}
 	touched   []*queue // what this call has changed
 	spare     *queue   // a forgotten one, to be used again
+	spares    spares
 }
 
 var (
