@@ -19,7 +19,6 @@ type attempt struct {
 	pool   *pool
 	lease  broker.Lease
 	task   *task.Task // as it will be stored
-	own    task.Task  // the handler's
 	leased time.Time
 	began  time.Time
 	took   time.Duration
@@ -48,11 +47,20 @@ func newAttempts(p *pool, leases []broker.Lease) []*attempt {
 			piece = make([]attempt, min(together, len(leases)-i))
 		}
 		a := &piece[0]
-		a.pool, a.lease, a.task, a.leased, a.expires = p, leases[i], leases[i].Task, now, leases[i].Expires
+		a.pool, a.lease, a.leased, a.expires = p, leases[i], now, leases[i].Expires
 		a.ctx.parent, a.ctx.keeper = p.work, p.keeper
+		a.part()
 		attempts[i], piece = a, piece[1:]
 	}
 	return attempts
+}
+
+// part gives the handler the leased task, and the attempt a copy of its own: that
+// can be used again, while a handler may keep what it was given for ever.
+func (a *attempt) part() {
+	a.ctx.task, a.task = a.lease.Task, a.pool.spares.Get().(*task.Task)
+	a.ctx.task.CloneInto(a.task)
+	a.lease.Task = a.task
 }
 
 // run calls the handler and settles what it returns. Panics and runtime.Goexit
@@ -79,8 +87,7 @@ func (a *attempt) run() {
 
 // call runs the handler on its own copy of the task.
 func (a *attempt) call(handler Handler) error {
-	a.ctx.task = &a.own
-	a.task.CloneInto(a.ctx.task)
+	a.ctx.task.StartedAt, a.ctx.task.Attempt = a.task.StartedAt, a.task.Attempt
 	err := handler(&a.ctx, a.ctx.task)
 	if err != nil && a.ctx.Err() != nil {
 		return &interruptedError{context.Cause(&a.ctx), err}

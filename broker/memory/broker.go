@@ -10,6 +10,7 @@ package memory
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -81,9 +82,9 @@ type Broker struct {
 	paused    map[string]struct{}
 	dropped   map[string]map[task.Status]int
 	listeners map[*listener]struct{}
-	touched   []*queue // what this call has changed
-	spare     *queue   // a forgotten one, to be used again
-	spares    spares
+	touched   []*queue  // what this call has changed
+	spare     *queue    // a forgotten one, to be used again
+	spares    sync.Pool // memory of a *task.Task that was settled
 }
 
 var (
@@ -120,6 +121,7 @@ func New(opts *Options) *Broker {
 		paused:    make(map[string]struct{}),
 		dropped:   make(map[string]map[task.Status]int),
 		listeners: make(map[*listener]struct{}),
+		spares:    sync.Pool{New: func() any { return new(task.Task) }},
 	}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)

@@ -107,7 +107,7 @@ func (b *Broker) leaseFrom(q *queue, d *draft) error {
 // grant leases one task. The one who leases gets the task itself, and the broker
 // keeps a copy, for whose memory there is often a spare.
 func (b *Broker) grant(e *entry, d *draft) error {
-	t, own := e.task, b.spares.take()
+	t, own := e.task, b.spares.Get().(*task.Task)
 	t.CloneInto(own)
 	own.Status, own.StartedAt, own.Worker = task.StatusRunning, d.now.Round(0), d.req.Worker
 	own.Deliveries, own.Token = t.Deliveries+1, d.token

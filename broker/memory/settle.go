@@ -38,7 +38,7 @@ func (b *Broker) settle(o *broker.Outcome, now time.Time) error {
 			return err
 		}
 		b.remove(e)
-		b.spares.put(e.task)
+		b.spares.Put(e.task)
 		e.task = nil
 		return nil
 	}
