@@ -106,7 +106,7 @@ func TestDelay(t *testing.T) {
 			s.start(slow)
 			s.start(slow)
 			s.enqueue(20, work{Millis: 7000}) // longer than the lease
-			s.enqueue(200, work{Millis: 10})
+			s.enqueue(20, work{Millis: 10})
 			s.drain(60 * time.Second)
 			events := s.finish()
 			if n := len(again(events)); n > 0 {
