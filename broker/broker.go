@@ -178,6 +178,10 @@ type QueueInfo struct {
 	// Dropped counts, by their status, the ended tasks that were dropped before
 	// their time, because there were more than the broker's Bounds.
 	Dropped map[task.Status]int
+	// Oldest is for how long that task has been due that waits longest, by the
+	// broker's clock; 0: none waits. Of pending tasks it looks at the first of
+	// each priority, of which a broker may look at 32.
+	Oldest time.Duration
 }
 
 // Bounds say how many ended tasks of each queue stay readable, and for how long
