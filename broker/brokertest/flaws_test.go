@@ -262,6 +262,7 @@ func uniqueFlaws() map[string][]string {
 		"P14/with Latest the next one wakes a blocked Lease":                               {"the end of another task wakes nobody"},
 		"P14/with Latest the next one starts when the other was deleted or cancelled":      {"Revise does nothing"},
 		"P14/with Latest the newest one runs last, though the other was handed back":       {"replaces a task that was handed back"},
+		"P14/with Latest one that an operator has run makes room for another":              {"replaces a task that runs before its turn"},
 		"P14/of many that come at once one has the lock":                                   {"never excludes"},
 		"P14/locks outlive a restart":                                                      {"a restart loses locks"},
 		"P14/what happens is up to the mode of the holder":                                 {"judges by the newcomer's mode"},
