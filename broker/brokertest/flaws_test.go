@@ -271,6 +271,7 @@ func uniqueFlaws() map[string][]string {
 		"P14/without a Key the name and the payload count":                                 {"ignores the payload in a lock"},
 		"P10/a task whose ID is in use leaves the lock as it was":                          {"takes the lock before it judges the ID", "judges the lock before the ID"},
 		"P14/a task that runs again takes its lock again":                                  {"a rerun takes no lock"},
+		"P14/a task that is unique by its payload keeps it until its end":                  {"a revision changes what a task is unique by"},
 	}
 }
 
