@@ -2,7 +2,9 @@ package faults
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,9 +19,9 @@ func TestMemoryFull(t *testing.T) {
 	server := redistest.Start(t, redistest.MaxMemory("20mb", "noeviction")...)
 	s := newStage(t, server.URL())
 	large := func() *task.Task {
+		payload, _ := json.Marshal(work{Does: strings.Repeat("nothing ", 12_500)})
 		full := newTask(work{})
-		full.Retention = 0 // it makes room
-		full.Headers = map[string]string{"filling": string(make([]byte, 100_000))}
+		full.Payload, full.Retention = payload, 0 // it makes room
 		return full
 	}
 	taken := 0
