@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -74,11 +75,15 @@ func (b *Broker) Queue(ctx context.Context, queue string) (broker.QueueInfo, err
 	}
 	var paused *goredis.IntCmd
 	var dropped *goredis.MapStringStringCmd
-	_, err := b.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
-		paused = p.Exists(ctx, b.keys(queue).paused())
-		dropped = p.HGetAll(ctx, b.keys(queue).dropped())
-		return nil
-	})
+	k := b.keys(queue)
+	calls := []scriptCall{{k.oldest(), []any{prioritiesLooked}}}
+	cmd := oldestScript.runAll(ctx, b.client, calls, func(p goredis.Pipeliner) {
+		paused, dropped = p.Exists(ctx, k.paused()), p.HGetAll(ctx, k.dropped())
+	})[0]
+	var err error
+	if info.Oldest, err = oldest(cmd); err == nil {
+		err = errors.Join(paused.Err(), dropped.Err())
+	}
 	if err != nil {
 		return info, wrap("look at a queue in redis", err)
 	}
