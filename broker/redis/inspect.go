@@ -76,12 +76,15 @@ func (b *Broker) Queue(ctx context.Context, queue string) (broker.QueueInfo, err
 	var paused *goredis.IntCmd
 	var dropped *goredis.MapStringStringCmd
 	k := b.keys(queue)
-	calls := []scriptCall{{k.oldest(), []any{prioritiesLooked}}}
-	cmd := oldestScript.runAll(ctx, b.client, calls, func(p goredis.Pipeliner) {
+	calls, cmds := []scriptCall{{k.oldest(), []any{prioritiesLooked}}}, make([]*goredis.Cmd, 1)
+	// The error is that of the first command that failed, which has it too.
+	_, _ = b.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
+		cmds[0] = p.EvalSha(ctx, oldestScript.digest, calls[0].keys, calls[0].args...)
 		paused, dropped = p.Exists(ctx, k.paused()), p.HGetAll(ctx, k.dropped())
-	})[0]
+		return nil
+	})
 	var err error
-	if info.Oldest, err = oldest(cmd); err == nil {
+	if info.Oldest, err = oldest(oldestScript.known(ctx, b.client, calls, cmds)[0]); err == nil {
 		err = errors.Join(paused.Err(), dropped.Err())
 	}
 	if err != nil {
