@@ -76,6 +76,8 @@ var features = map[string]func(*feature){
 	"gather after a crash":         gatherAfterACrash,
 	"unique until ended":           uniqueUntilEnded,
 	"unique modes":                 uniqueModes,
+	"servers":                      listServers,
+	"figures":                      figuresOverTime,
 }
 
 func TestFeatures(t *testing.T) {
