@@ -76,9 +76,14 @@ Environment:
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, for programs")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(
-		a.statsCommand(), a.queueCommand(), a.taskCommand(), a.failedCommand(),
+		a.statsCommand(), a.queueCommand(), a.taskCommand(), a.failedCommand(), a.serverCommand(),
 		a.doctorCommand(), a.benchCommand(), a.versionCommand(),
 	)
-	group(root)
-	return root
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			group(c)
+		}
+	}
+	return group(root)
 }

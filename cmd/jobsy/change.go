@@ -13,11 +13,9 @@ import (
 
 // change is something that can be done to one task or to many.
 type change struct {
-	verb, done   string
-	short        string
-	may          []task.Status // the statuses of tasks that it is for
-	make         func(ctx context.Context, c *jobsy.Client, tasks ...*task.Task) error
-	example, why string
+	verb, done, short string
+	may               []task.Status // the statuses of tasks that it is for
+	make              func(ctx context.Context, c *jobsy.Client, tasks ...*task.Task) error
 }
 
 func waiting() []task.Status {
@@ -120,5 +118,5 @@ func (ch *change) check(t *task.Task) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("task %s is %s: %s is for tasks that are %s", t.ID, t.Status, ch.verb, list(ch.may))
+	return fmt.Errorf("ID must be of a task that is %s, but it is %s", list(ch.may), t.Status)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +45,7 @@ that runs cannot be changed.`,
 			err = s.SetPriority(ctx, t, task.Priority(priority))
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("task %s: %w", t.ID, err)
 		}
 		return a.edited(ctx, s, t)
 	})

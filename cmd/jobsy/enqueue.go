@@ -25,13 +25,16 @@ type payload struct {
 func (p *payload) flags(c *cobra.Command) {
 	c.Flags().StringVar(&p.text, "payload", "", "payload, as `TEXT`")
 	c.Flags().StringVar(&p.file, "payload-file", "", "payload, as a `FILE`; - is the standard input")
-	c.MarkFlagsMutuallyExclusive("payload", "payload-file")
 }
 
 // read returns the payload. It reads one byte more than may be at most, which the
 // client then refuses.
 func (p *payload) read(a *app, c *cobra.Command) ([]byte, error) {
-	p.given = c.Flags().Changed("payload") || c.Flags().Changed("payload-file")
+	text, file := c.Flags().Changed("payload"), c.Flags().Changed("payload-file")
+	if text && file {
+		return nil, usagef("--payload must not be given together with --payload-file")
+	}
+	p.given = text || file
 	in := a.in
 	switch p.file {
 	case "":
@@ -113,8 +116,7 @@ func (o *order) flags(c *cobra.Command) {
 	f.StringVar(&o.task.Unique.Key, "unique-key", "", "what tasks share that exclude each other (default: name and payload)")
 	f.DurationVar(&o.uniqueFor, "unique-for", 0, "how long throttle and debounce last")
 	f.DurationVar(&o.uniqueMost, "unique-limit", 0, "how long debounce may put it off at most")
-	f.BoolVar(&o.wait, "wait", false, "wait until it has ended, and show it; fails if the task does")
-	c.MarkFlagsMutuallyExclusive("in", "at")
+	f.BoolVar(&o.wait, "wait", false, "wait until it has ended, and show it; fails if the task does (--retention is then at least 1m)")
 }
 
 // build makes the task.
@@ -134,8 +136,14 @@ func (o *order) build(a *app, c *cobra.Command, name string) (*task.Task, error)
 			return nil, err
 		}
 	}
+	if o.in != 0 && o.at != "" {
+		return nil, usagef("--in must not be given together with --at")
+	}
 	if o.in < 0 {
 		return nil, usagef("--in must not be negative, got %s", o.in)
+	}
+	if o.wait { // it may end before the wait begins
+		t.Retention = max(t.Retention, time.Minute)
 	}
 	if o.in > 0 {
 		t.RunAt = time.Now().Add(o.in)

@@ -40,7 +40,7 @@ func (a *app) exit(err error) int {
 	}
 	fmt.Fprintln(a.err, "jobsy: "+escaped(spelled(err)))
 	var usage *usageError
-	if errors.As(err, &usage) || errors.Is(err, task.ErrInvalid) || strings.HasPrefix(err.Error(), "required flag(s)") {
+	if errors.As(err, &usage) || errors.Is(err, task.ErrInvalid) {
 		return exitUsage
 	}
 	return exitFailed

@@ -105,7 +105,7 @@ func (a *app) changeAll(ctx context.Context, s *session, ch change, p *selection
 		return err
 	}
 	if len(ids) > 0 {
-		question := fmt.Sprintf("%s %s: %s", ch.verb, numbered(len(ids)), p.what())
+		question := fmt.Sprintf("%s %s: all %s", ch.verb, counted(len(ids), "task"), p.what())
 		if err := agreed.ask(ctx, a, question); err != nil {
 			return err
 		}

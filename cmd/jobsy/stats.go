@@ -182,13 +182,9 @@ func (st *statistics) look(ctx context.Context, s *session) (statsView, error) {
 // figures adds what the servers of a queue did of late.
 func (s *session) figures(ctx context.Context, view queueView) (queueStats, error) {
 	q := queueStats{queueView: view, Minutes: trend}
-	monitor, ok := any(s.broker).(broker.Monitor)
-	if !ok {
-		return q, nil
-	}
 	now := time.Now()
 	// The clock of the broker may be ahead; there is nothing later than now.
-	f, err := monitor.Figures(ctx, view.Queue, now.Add(-trend*time.Minute), now.Add(time.Hour))
+	f, err := s.Figures(ctx, view.Queue, now.Add(-trend*time.Minute), now.Add(time.Hour))
 	if err != nil {
 		return q, err
 	}
