@@ -78,6 +78,10 @@ var features = map[string]func(*feature){
 	"unique modes":                 uniqueModes,
 	"servers":                      listServers,
 	"figures":                      figuresOverTime,
+	"explain what waits":           explainWaiting,
+	"explain what runs":            explainRunning,
+	"explain a lapsed lease":       explainLapsed,
+	"explain a unique task":        explainUnique,
 }
 
 func TestFeatures(t *testing.T) {
