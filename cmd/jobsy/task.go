@@ -19,7 +19,7 @@ func (a *app) taskCommand() *cobra.Command {
   jobsy task show 0192f0c1-0000-7000-8000-00000000002a`,
 	}
 	c.AddCommand(
-		a.taskLsCommand(), a.taskShowCommand(), a.enqueueCommand(),
+		a.taskLsCommand(), a.taskShowCommand(), a.explainCommand(), a.enqueueCommand(),
 		a.changeCommand(runChange()), a.changeCommand(retryChange()), a.changeCommand(cancelChange()), a.changeCommand(deleteChange()),
 		a.editCommand(),
 	)

@@ -205,3 +205,19 @@ func TestTaskThatRuns(t *testing.T) {
 	close(finish)
 	stop()
 }
+
+func TestTaskExplain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	tasks := r.enqueue("mail", "work", 3)
+	id := tasks[2].ID.String()
+	r.ok("queue", "pause", "mail")
+	r.has(r.ok("task", "explain", id), "work of queue mail, is pending", `queue "mail" is paused`, "→ jobsy queue resume mail",
+		"2 tasks", "→ jobsy task edit "+id+" --queue mail --priority 255")
+	v := r.parsed("task", "explain", id)
+	reasons := v["reasons"].([]any)
+	if first := reasons[0].(map[string]any); first["code"] != "paused" || v["task"].(map[string]any)["id"] != id {
+		t.Errorf("the explanation is %v", v)
+	}
+	r.fails(1, []string{"ID ", "not found"}, "task", "explain", uuid.NewString())
+}

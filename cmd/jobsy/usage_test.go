@@ -104,7 +104,7 @@ func TestBrokerAway(t *testing.T) {
 func TestHelpHasExamples(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{
-		"", "stats", "queue", "queue ls", "queue pause", "queue resume", "queue purge", "task", "task ls", "task show",
+		"", "stats", "queue", "queue ls", "queue pause", "queue resume", "queue purge", "task", "task ls", "task show", "task explain", "task explain",
 		"task enqueue", "task run", "task retry", "task cancel", "task delete", "task edit", "failed", "failed retry",
 		"failed delete", "server", "server ls", "doctor", "bench", "version",
 	} {
