@@ -91,7 +91,7 @@ func TestBrokerAway(t *testing.T) {
 	}
 	address := silent.Addr().String()
 	silent.Close() // nobody listens there any more
-	c := exec.Command(program, "stats", "--broker", "redis://user:hush@"+address)
+	c := exec.Command(program(t), "stats", "--broker", "redis://user:hush@"+address)
 	got := finish(t, c)
 	if got.code != 1 || !strings.Contains(got.err, "--broker redis://user:xxxxx@"+address+" must be a broker that answers") {
 		t.Errorf("exits with %d and says %q", got.code, got.err)
@@ -108,7 +108,7 @@ func TestHelpHasExamples(t *testing.T) {
 		"task enqueue", "task run", "task retry", "task cancel", "task delete", "task edit", "failed", "failed retry",
 		"failed delete", "server", "server ls", "doctor", "bench", "version",
 	} {
-		got := finish(t, exec.Command(program, append(strings.Fields(path), "--help")...))
+		got := finish(t, exec.Command(program(t), append(strings.Fields(path), "--help")...))
 		if got.code != 0 || !strings.Contains(got.out, "Examples:\n  jobsy "+path) {
 			t.Errorf("jobsy %s --help has no example of it: %s", path, got.out)
 		}
