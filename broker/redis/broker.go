@@ -78,6 +78,7 @@ var (
 	_ broker.Operator  = (*Broker)(nil)
 	_ broker.Notifier  = (*Broker)(nil)
 	_ broker.Monitor   = (*Broker)(nil)
+	_ broker.Planner   = (*Broker)(nil)
 )
 
 // New returns a broker on a client that the caller has and goes on owning:
