@@ -8,7 +8,7 @@ func flawsByRule() map[string][]string {
 	for _, some := range []map[string][]string{
 		enqueueFlaws(), leaseFlaws(), wakeFlaws(), fenceFlaws(), orderFlaws(), timeFlaws(),
 		settleFlaws(), malformedFlaws(), replyFlaws(), inspectFlaws(), timetableFlaws(),
-		uniqueFlaws(), gatherFlaws(), reviseFlaws(), newsFlaws(),
+		uniqueFlaws(), gatherFlaws(), reviseFlaws(), newsFlaws(), monitorFlaws(),
 	} {
 		maps.Copy(all, some)
 	}
@@ -331,5 +331,30 @@ func newsFlaws() map[string][]string {
 		"P9/of ended tasks beyond the bound those go that would go first": {"drops those first that would go last", "drops those first that ended first"},
 		"P9/what is bound to none is not kept":                            {"ignores bounds"},
 		"P9/an ended task is kept no longer than the bound says":          {"ignores bounds"},
+	}
+}
+
+func monitorFlaws() map[string][]string {
+	return map[string][]string{
+		"P18/a server is listed with what it said last, until it departs":       {"forgets what a server says", "Depart does nothing"},
+		"P18/a server that is not heard of any more is gone":                    {"keeps servers for ever"},
+		"P18/pages show every server":                                           {"shows one page of servers"},
+		"P18/a server's lists are cut to what is kept":                          {"keeps all that servers say"},
+		"P18/figures add up, by name and in all":                                {"knows the last figures alone"},
+		"P18/figures belong to their queue and their minute":                    {"knows figures once for all queues", "ignores the time of figures"},
+		"P18/figures of two processes add up":                                   {"knows the last figures alone"},
+		"P9/figures go after a day":                                             {"keeps figures for ever"},
+		"P6/figures are not doubled":                                            {"makes a change again whose reply was lost"},
+		"P18/what goes before a pending task is counted":                        {"does not count what goes before", "ignores priority"},
+		"P18/a running task's lease is told":                                    {"tells of no lease"},
+		"P18/a task that waits for another's end tells for which":               {"does not tell who is waited for"},
+		"P18/the age of the oldest waiting task is known":                       {"takes the first for the oldest"},
+		"P18/a schedule is listed with its plan":                                {"forgets plans", "keeps the first plan"},
+		"P18/pages show every schedule of a queue":                              {"shows one page of schedules", "lists the schedules of all queues"},
+		"P18/a schedule that was left is forgotten with its plan and its pause": {"Leave does nothing", "notes plans that nobody joined"},
+		"P16/the ticks of a paused schedule pass without their tasks":           {"PauseSchedule does nothing", "a tick of a paused schedule is made up for"},
+		"P18/the caller may change a plan afterwards":                           {"hands out its own task"},
+		"P10/a bad question about schedules is refused":                         {"does not check requests"},
+		"P10/a bad question of a monitor is refused":                            {"does not check requests"},
 	}
 }

@@ -67,6 +67,7 @@ type Broker struct {
 	bounds    broker.Bounds
 	durable   Durability
 	ticks     counter
+	recorder  recorder
 	stations  stations
 	ctx       context.Context // ends with Close
 	end       context.CancelFunc
@@ -81,6 +82,8 @@ var (
 	_ broker.Timetable = (*Broker)(nil)
 	_ broker.Operator  = (*Broker)(nil)
 	_ broker.Notifier  = (*Broker)(nil)
+	_ broker.Monitor   = (*Broker)(nil)
+	_ broker.Planner   = (*Broker)(nil)
 )
 
 // New returns a broker on a client that the caller has and goes on owning:

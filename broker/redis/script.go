@@ -36,6 +36,12 @@ var (
 
 	examineScript = newScript(lua.Examine())
 	mendScript    = newScript(lua.Mend())
+
+	planScript    = newScript(lua.Plan())
+	beatScript    = newScript(lua.Beat())
+	serversScript = newScript(lua.Servers())
+	recordScript  = newScript(lua.Record())
+	oldestScript  = newScript(lua.Oldest())
 )
 
 func (s script) run(ctx context.Context, c goredis.UniversalClient, keys []string, args ...any) (any, error) {
