@@ -99,7 +99,7 @@ Environment:
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, for programs")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(
-		a.statsCommand(), a.queueCommand(), a.taskCommand(), a.failedCommand(), a.serverCommand(),
+		a.statsCommand(), a.queueCommand(), a.taskCommand(), a.failedCommand(), a.serverCommand(), a.scheduleCommand(),
 		a.doctorCommand(), a.benchCommand(), a.versionCommand(),
 	)
 	root.InitDefaultCompletionCmd()

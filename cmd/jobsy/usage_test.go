@@ -68,6 +68,9 @@ func TestUsage(t *testing.T) {
 		{"bench --tasks 0", []string{"--tasks must be 1 to 10,000,000, got 0"}},
 		{"bench --concurrency 0", []string{"--concurrency must be 1 to 10,000, got 0"}},
 		{"bench --payload-bytes -1", []string{"--payload-bytes must be 0 to 1,048,576, got -1"}},
+		{"schedule ls --cursor x", []string{"--cursor must be what an earlier page"}},
+		{"schedule ls --queue {}", []string{"--queue must not contain braces"}},
+		{"schedule run", []string{"SCHEDULE must be given"}},
 		{"server ls --limit 0", []string{"--limit must be 1 to 1000"}},
 		{"server ls --cursor x", []string{"--cursor"}},
 		{"version now", []string{`argument "now" is one too many`}},
@@ -106,7 +109,7 @@ func TestHelpHasExamples(t *testing.T) {
 	for _, path := range []string{
 		"", "stats", "queue", "queue ls", "queue pause", "queue resume", "queue purge", "task", "task ls", "task show", "task explain", "task explain",
 		"task enqueue", "task run", "task retry", "task cancel", "task delete", "task edit", "failed", "failed retry",
-		"failed delete", "server", "server ls", "doctor", "bench", "version",
+		"failed delete", "server", "server ls", "schedule", "schedule ls", "schedule pause", "schedule resume", "schedule run", "doctor", "bench", "version",
 	} {
 		got := finish(t, exec.Command(program(t), append(strings.Fields(path), "--help")...))
 		if got.code != 0 || !strings.Contains(got.out, "Examples:\n  jobsy "+path) {
