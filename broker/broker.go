@@ -239,7 +239,8 @@ type Change struct {
 	Keep time.Duration
 	// Priority is their new one. Zero: as it was. A pending task keeps its turn.
 	Priority task.Priority
-	// Payload is their new one. Nil: as it was.
+	// Payload is their new one. Nil: as it was. While a task that has not ended
+	// is unique by its payload it is refused with a *task.FieldError: see Suits.
 	Payload []byte
 }
 

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -74,11 +75,18 @@ func (b *Broker) Queue(ctx context.Context, queue string) (broker.QueueInfo, err
 	}
 	var paused *goredis.IntCmd
 	var dropped *goredis.MapStringStringCmd
-	_, err := b.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
-		paused = p.Exists(ctx, b.keys(queue).paused())
-		dropped = p.HGetAll(ctx, b.keys(queue).dropped())
+	k := b.keys(queue)
+	calls, cmds := []scriptCall{{k.oldest(), []any{prioritiesLooked}}}, make([]*goredis.Cmd, 1)
+	// The error is that of the first command that failed, which has it too.
+	_, _ = b.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
+		cmds[0] = p.EvalSha(ctx, oldestScript.digest, calls[0].keys, calls[0].args...)
+		paused, dropped = p.Exists(ctx, k.paused()), p.HGetAll(ctx, k.dropped())
 		return nil
 	})
+	var err error
+	if info.Oldest, err = oldest(oldestScript.known(ctx, b.client, calls, cmds)[0]); err == nil {
+		err = errors.Join(paused.Err(), dropped.Err())
+	}
 	if err != nil {
 		return info, wrap("look at a queue in redis", err)
 	}

@@ -46,6 +46,13 @@ func (k keys) news() string { return k.base + "news" }
 
 func (k keys) reply(caller string) string { return k.base + "reply:" + caller }
 
+// figures is the key of a minute since 1970.
+func (k keys) figures(minute int64) string {
+	return k.base + figuresName + strconv.FormatInt(minute, 10)
+}
+
+const figuresName = "figures:"
+
 // The KEYS of each script, in the order in which it documents them.
 
 func (k keys) enqueue(caller string) []string {
@@ -98,6 +105,10 @@ func (k keys) tick(caller string) []string {
 		k.tasks(), k.pending(), k.scheduled(), k.seq(), k.wake(), k.reply(caller), k.schedules(),
 		k.completed(), k.failed(), k.cancelled(),
 	}
+}
+
+func (k keys) oldest() []string {
+	return []string{k.tasks(), k.pending(), k.scheduled(), k.retrying()}
 }
 
 func (k keys) examine() []string {
