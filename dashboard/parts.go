@@ -109,26 +109,3 @@ func (t *taskData) Attempts() int { return max(t.MaxRetry, 0) + 1 }
 func (t *taskData) Members() []*task.Task {
 	return slices.Clone(t.Task.Members[:min(len(t.Task.Members), 1000)])
 }
-
-// Why says what the task waits for, as far as that is known.
-func (t *taskData) Why() string {
-	s := t.Standing
-	switch {
-	case !t.Known:
-		return ""
-	case t.Status == task.StatusPending:
-		return countAhead(s.Ahead)
-	case t.Status == task.StatusRunning && !s.Expires.IsZero():
-		return "its lease runs out in " + span(s.Expires.Sub(s.Now).Truncate(1e6))
-	case (t.Status == task.StatusScheduled || t.Status == task.StatusRetrying) && t.RunAt.After(s.Now):
-		return "due in " + span(t.RunAt.Sub(s.Now).Truncate(1e6))
-	}
-	return ""
-}
-
-func countAhead(n int) string {
-	if n == 0 {
-		return "next to start"
-	}
-	return count(n, "task") + " go before it"
-}

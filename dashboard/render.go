@@ -68,9 +68,9 @@ func (s *site) add(file string, p page) {
 
 func (s *site) parse(file string) *template.Template {
 	t := template.New("shell.html").Funcs(template.FuncMap{
-		"line": line, "block": block, "num": grouped[int], "num64": grouped[int64], "span": span, "since": since,
+		"line": line, "lines": lines, "num": grouped[int], "num64": grouped[int64], "span": span, "since": since,
 		"stamp": stamp, "bytes": sized, "link": link, "asset": s.address,
-		"has": func(at time.Time) bool { return !at.IsZero() },
+		"short": short, "has": func(at time.Time) bool { return !at.IsZero() },
 	})
 	return template.Must(t.ParseFS(files, "pages/shell.html", "pages/parts.html", "pages/"+file+".html"))
 }

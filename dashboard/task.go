@@ -2,10 +2,9 @@ package dashboard
 
 import (
 	"context"
-	"errors"
 	"time"
 
-	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -14,11 +13,9 @@ type taskData struct {
 	*task.Task
 	Shown    content
 	Returned content
-	Standing broker.Standing
-	Known    bool // Standing is
+	Reasons  []jobsy.Reason // why it does not run
 	Line     timeline
 	Percent  int
-	Stack    string
 }
 
 func (d *dashboard) task(ctx context.Context, q *params) (any, error) {
@@ -26,34 +23,34 @@ func (d *dashboard) task(ctx context.Context, q *params) (any, error) {
 	if q.err != nil {
 		return nil, nil
 	}
-	data := &taskData{}
-	var err error
-	if data.Standing, err = d.standing(ctx, queue, &task.Task{Queue: queue, ID: ids[0]}); err != nil {
+	t, reasons, err := d.explained(ctx, &task.Task{Queue: queue, ID: ids[0]})
+	if err != nil {
 		return nil, err
 	}
-	data.Known = !data.Standing.Now.IsZero()
-	t := data.Standing.Task
-	if t.Queue == "" {
-		t.Queue = queue
-	}
+	t.Queue = queue
 	d.Redact(t)
-	data.Task, data.Shown, data.Returned = t, newContent(t.Payload), newContent(t.Result)
-	data.Percent = int(t.Progress.Fraction * 100)
-	data.Line = newTimeline(t, time.Now())
-	return data, nil
+	return &taskData{
+		Task: t, Reasons: reasons, Shown: newContent(t.Payload), Returned: newContent(t.Result),
+		Percent: int(t.Progress.Fraction * 100), Line: newTimeline(t, time.Now()),
+	}, nil
 }
 
-// standing asks for all that is known of where a task stands, or, of a broker that
-// cannot tell, for the task alone.
-func (d *dashboard) standing(ctx context.Context, queue string, named *task.Task) (broker.Standing, error) {
-	if d.monitor != nil {
-		s, err := d.monitor.Standing(ctx, queue, named.ID)
-		if err == nil || errors.Is(err, task.ErrNotFound) {
-			return s, err
-		}
+// explained returns a task and why it does not run, if the broker can tell.
+func (d *dashboard) explained(ctx context.Context, named *task.Task) (*task.Task, []jobsy.Reason, error) {
+	if d.monitor == nil {
+		t, err := d.look.Task(ctx, named.Queue, named.ID)
+		return t, nil, err
 	}
-	t, err := d.look.Task(ctx, queue, named.ID)
-	return broker.Standing{Task: t}, err
+	e, err := d.client.Explain(ctx, named)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case e.Task == nil:
+		return nil, nil, task.ErrNotFound
+	case e.Task.Status.Ended():
+		return e.Task, nil, nil
+	}
+	return e.Task, e.Reasons, nil
 }
 
 // timeline draws the attempts of a task from its enqueuing to its end.

@@ -14,7 +14,7 @@ import (
 // would change how its neighbours are read: control characters, marks that turn
 // the direction of writing, and what is not UTF-8. Newlines and tabs stay if the
 // text has lines.
-func visible(text string, most int, lines bool) string {
+func visible(text string, most int, several bool) string {
 	cut := len(text) > most
 	if cut {
 		for most > 0 && !utf8.RuneStart(text[most]) {
@@ -25,7 +25,7 @@ func visible(text string, most int, lines bool) string {
 	var b strings.Builder
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRuneInString(text[i:])
-		writeVisible(&b, r, text[i:i+size], lines)
+		writeVisible(&b, r, text[i:i+size], several)
 		i += size
 	}
 	if cut {
@@ -34,11 +34,11 @@ func visible(text string, most int, lines bool) string {
 	return b.String()
 }
 
-func writeVisible(b *strings.Builder, r rune, raw string, lines bool) {
+func writeVisible(b *strings.Builder, r rune, raw string, several bool) {
 	switch {
 	case r == utf8.RuneError && len(raw) == 1:
 		fmt.Fprintf(b, `\x%02x`, raw[0])
-	case lines && (r == '\n' || r == '\t'):
+	case several && (r == '\n' || r == '\t'):
 		b.WriteRune(r)
 	case r < 0x20:
 		b.WriteRune(0x2400 + r) // its picture
@@ -64,8 +64,8 @@ func hiddenMark(r rune) bool {
 // line is a text within a line.
 func line(text string) string { return visible(text, 300, false) }
 
-// block is a text of several lines.
-func block(text string) string { return visible(text, 16<<10, true) }
+// lines is a text of several lines.
+func lines(text string) string { return visible(text, 16<<10, true) }
 
 // grouped writes a whole number with commas.
 func grouped[N int | int64](number N) string {
@@ -161,3 +161,7 @@ func link(page string, pairs ...string) string {
 	}
 	return page + "?" + values.Encode()
 }
+
+// short is the end of an ID, by which people tell it from others: its beginning
+// is the time.
+func short(id string) string { return id[max(0, len(id)-12):] }
