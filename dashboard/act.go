@@ -38,8 +38,7 @@ type change struct {
 	schedule    string
 	back        string
 	confirmed   bool
-	errs        []error
-	fingerprint bool
+	fingerprint bool // it is about a group
 }
 
 // actions returns all that can be done, by name.
@@ -93,11 +92,13 @@ func (d *dashboard) act(w http.ResponseWriter, r *request) error {
 		w.Header().Set("Allow", http.MethodPost)
 		return errMethod
 	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if r.role != Operator {
-		d.Logger.Warn("dashboard: refused a change", slog.String("user", r.user), slog.String("outcome", "forbidden"))
+		d.Logger.Warn("dashboard: change refused", slog.String("user", r.user), slog.String("action", task.Cut(r.PostFormValue("do"), 40)),
+			slog.String("queue", task.Cut(r.PostFormValue("queue"), 128)), slog.String("outcome", "forbidden"))
 		return errForbidden
 	}
-	c, err := d.readChange(w, r)
+	c, err := d.readChange(r)
 	if err != nil {
 		return err
 	}
@@ -108,15 +109,14 @@ func (d *dashboard) act(w http.ResponseWriter, r *request) error {
 	defer cancel()
 	done, err := c.do(d, ctx, c)
 	d.audit(r, c, done, err)
-	if err != nil && done == 0 && !passedOver(err) {
+	if err != nil && !passedOver(err) {
 		return err
 	}
 	redirect(w, c.answer(done, len(c.ids)-done), http.StatusSeeOther)
 	return nil
 }
 
-func (d *dashboard) readChange(w http.ResponseWriter, r *request) (*change, error) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+func (d *dashboard) readChange(r *request) (*change, error) {
 	if err := r.ParseForm(); err != nil {
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
@@ -202,6 +202,9 @@ func (d *dashboard) ask(w http.ResponseWriter, r *request, c *change) error {
 
 // passedOver reports whether an error only tells that tasks have moved on.
 func passedOver(err error) bool {
+	if errors.Is(err, task.ErrUnavailable) || errors.Is(err, task.ErrClosed) {
+		return false
+	}
 	return errors.Is(err, task.ErrNotFound) || errors.Is(err, task.ErrRunning) || errors.Is(err, task.ErrEnded) || errors.Is(err, task.ErrDuplicate)
 }
 

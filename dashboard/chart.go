@@ -3,6 +3,7 @@ package dashboard
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -82,11 +83,9 @@ func throughput(all []column, total *broker.Tally) chart {
 	}
 	top := roundUp(highest)
 	scale := float64(chartHeight-1) / float64(top)
-	for _, n := range []int64{0, top / 2, top} {
-		if n > 0 || top == 0 {
-			y := chartHeight - float64(n)*scale
-			c.Grid = append(c.Grid, mark{Y: y, Text: textAt(y), Name: compact(n)})
-		}
+	for _, n := range slices.Compact([]int64{0, top / 2, top}) {
+		y := chartHeight - float64(n)*scale
+		c.Grid = append(c.Grid, mark{Y: y, Text: textAt(y), Name: compact(n)})
 	}
 	below := make([]int64, len(all))
 	draw := func(class, name string, sum int64, of func(*column) int64) {
@@ -214,7 +213,7 @@ func (s logScale) y(d time.Duration) float64 {
 func (s logScale) marks() []time.Duration {
 	every := math.Ceil((s.high - s.low) / 4)
 	var all []time.Duration
-	for at := s.low + every; at <= s.high; at += every {
+	for at := s.low; at <= s.high; at += every {
 		all = append(all, time.Duration(math.Pow(10, at)))
 	}
 	return all
@@ -231,8 +230,8 @@ func newChart(title string, all []column) chart {
 	return c
 }
 
-// textAt is where the label of a line stands, just below it.
-func textAt(y float64) float64 { return y + 10 }
+// textAt is where the label of a line stands: just below it, or above the lowest.
+func textAt(y float64) float64 { return min(y+10, chartHeight-2) }
 
 // spark draws what was completed, and what failed, in the size of a word.
 func spark(all []column) chart {
