@@ -178,9 +178,10 @@ type QueueInfo struct {
 	// Dropped counts, by their status, the ended tasks that were dropped before
 	// their time, because there were more than the broker's Bounds.
 	Dropped map[task.Status]int
-	// Oldest is for how long that task has been due that waits longest, by the
-	// broker's clock; 0: none waits. Of pending tasks it looks at the first of
-	// each priority, of which a broker may look at 32.
+	// Oldest is for how long that task has been due that waits longest; 0: none
+	// waits. Of pending tasks it looks at the first of each priority, of which a
+	// broker may look at 32, and at their RunAt or EnqueuedAt, whichever is later.
+	// The second is by the clock of the producer.
 	Oldest time.Duration
 }
 
