@@ -100,7 +100,7 @@ Environment:
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(
 		a.statsCommand(), a.queueCommand(), a.taskCommand(), a.failedCommand(), a.serverCommand(), a.scheduleCommand(),
-		a.doctorCommand(), a.benchCommand(), a.versionCommand(),
+		a.doctorCommand(), a.dashboardCommand(), a.benchCommand(), a.versionCommand(),
 	)
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {

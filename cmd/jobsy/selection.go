@@ -80,6 +80,7 @@ func (p *selection) ids(ctx context.Context, a *app, s *session) ([]uuid.UUID, e
 	bar, read := a.newBar("reading", counts[status]), 0
 	defer bar.end()
 	var ids []uuid.UUID
+	seen := make(map[uuid.UUID]bool) // pages may overlap while tasks move
 	for cursor, more := "", true; more; more = cursor != "" {
 		var page []*task.Task
 		page, cursor, err = s.broker.Tasks(ctx, p.queue, status, cursor, broker.MaxBatch)
@@ -87,7 +88,8 @@ func (p *selection) ids(ctx context.Context, a *app, s *session) ([]uuid.UUID, e
 			return nil, err
 		}
 		for _, t := range page {
-			if p.name == "" || t.Name == p.name {
+			if !seen[t.ID] && (p.name == "" || t.Name == p.name) {
+				seen[t.ID] = true
 				ids = append(ids, t.ID)
 			}
 		}

@@ -71,6 +71,10 @@ func TestUsage(t *testing.T) {
 		{"schedule ls --cursor x", []string{"--cursor must be what an earlier page"}},
 		{"schedule ls --queue {}", []string{"--queue must not contain braces"}},
 		{"schedule run", []string{"SCHEDULE must be given"}},
+		{"dashboard --listen 8080", []string{"--listen must be HOST:PORT", `"8080"`}},
+		{"dashboard --listen :8080", []string{"--listen must be a loopback address", "without a login", "--unsafe-bind"}},
+		{"dashboard --listen 0.0.0.0:8080", []string{"--listen must be a loopback address"}},
+		{"dashboard --listen 127.0.0.1.example:80", []string{"--listen must be a loopback address"}},
 		{"server ls --limit 0", []string{"--limit must be 1 to 1000"}},
 		{"server ls --cursor x", []string{"--cursor"}},
 		{"version now", []string{`argument "now" is one too many`}},
@@ -109,7 +113,7 @@ func TestHelpHasExamples(t *testing.T) {
 	for _, path := range []string{
 		"", "stats", "queue", "queue ls", "queue pause", "queue resume", "queue purge", "task", "task ls", "task show", "task explain", "task explain",
 		"task enqueue", "task run", "task retry", "task cancel", "task delete", "task edit", "failed", "failed retry",
-		"failed delete", "server", "server ls", "schedule", "schedule ls", "schedule pause", "schedule resume", "schedule run", "doctor", "bench", "version",
+		"failed delete", "server", "server ls", "schedule", "schedule ls", "schedule pause", "schedule resume", "schedule run", "doctor", "dashboard", "bench", "version",
 	} {
 		got := finish(t, exec.Command(program(t), append(strings.Fields(path), "--help")...))
 		if got.code != 0 || !strings.Contains(got.out, "Examples:\n  jobsy "+path) {
