@@ -48,6 +48,9 @@ var examine string
 //go:embed mend.lua
 var mend string
 
+//go:embed survey.lua
+var survey string
+
 // Enqueue returns the source of enqueue.lua, with what it shares with others.
 func Enqueue() string { return prelude + locks + enqueue }
 
@@ -80,3 +83,6 @@ func Examine() string { return prelude + sight + examine }
 
 // Mend returns the source of mend.lua, with what it shares with others.
 func Mend() string { return prelude + locks + sight + mend }
+
+// Survey returns the source of survey.lua, with the shared prelude.
+func Survey() string { return prelude + survey }

@@ -8,7 +8,7 @@ func flawsByRule() map[string][]string {
 	for _, some := range []map[string][]string{
 		enqueueFlaws(), leaseFlaws(), wakeFlaws(), fenceFlaws(), orderFlaws(), timeFlaws(),
 		settleFlaws(), malformedFlaws(), replyFlaws(), inspectFlaws(), timetableFlaws(),
-		uniqueFlaws(), gatherFlaws(), reviseFlaws(), newsFlaws(),
+		uniqueFlaws(), gatherFlaws(), reviseFlaws(), newsFlaws(), surveyFlaws(),
 	} {
 		maps.Copy(all, some)
 	}
@@ -329,5 +329,17 @@ func newsFlaws() map[string][]string {
 		"P9/of ended tasks beyond the bound those go that would go first": {"drops those first that would go last", "drops those first that ended first"},
 		"P9/what is bound to none is not kept":                            {"ignores bounds"},
 		"P9/an ended task is kept no longer than the bound says":          {"ignores bounds"},
+	}
+}
+
+func surveyFlaws() map[string][]string {
+	return map[string][]string{
+		"P1/a survey tells of each queue what inspection does": {"counts running tasks as pending"},
+		"P3/a survey tells how long a pending task has waited": {"never lags"},
+		"P3/a survey tells how long a due task has waited":     {"never lags"},
+		"P3/a survey tells how long a lost task has waited":    {"surveys no leases"},
+		"P3/a task that is not due does not lag":               {"lags before a task is due"},
+		"P10/a bad queue spoils no survey but its own":         {"fails a call as a whole", "does not check requests"},
+		"P13/a survey is not stopped by a malformed task":      {"surveys nothing behind a malformed task"},
 	}
 }

@@ -122,6 +122,6 @@ func rules() []rule {
 		settleRules(), cleanRules(), malformedRules(), replyRules(),
 		inspectRules(), timetableRules(), overlapRules(), concurrencyRules(),
 		uniqueRules(), latestRules(), lockRules(), gatherRules(),
-		reviseRules(), rerunRules(), pauseRules(), cancelRules(), waitRules(), progressRules(), boundsRules(),
+		reviseRules(), rerunRules(), pauseRules(), cancelRules(), waitRules(), progressRules(), boundsRules(), surveyRules(),
 	)
 }

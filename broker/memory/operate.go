@@ -197,9 +197,13 @@ func (b *Broker) Queue(_ context.Context, queue string) (broker.QueueInfo, error
 		return broker.QueueInfo{}, err
 	}
 	defer b.exit(now, 0)
+	return b.info(queue), nil
+}
+
+func (b *Broker) info(queue string) broker.QueueInfo {
 	info := broker.QueueInfo{Paused: b.isPaused(queue), Dropped: make(map[task.Status]int)}
 	for status, n := range b.dropped[queue] {
 		info.Dropped[status] = n
 	}
-	return info, nil
+	return info
 }

@@ -106,6 +106,8 @@ func (k keys) examine() []string {
 	}
 }
 
+func (k keys) survey() []string { return append(k.examine(), k.paused(), k.dropped()) }
+
 func (k keys) mend() []string {
 	return append(k.examine(), k.seq(), k.wake(), k.locks(), k.lapses(), k.cancelling(), k.progress())
 }
