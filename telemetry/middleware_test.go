@@ -53,7 +53,7 @@ func (e ended) attempt(t *testing.T, mw jobsy.Middleware, one *task.Task) {
 	}
 }
 
-var disk = errors.New("no disk")
+var errDisk = errors.New("no disk")
 
 // endings has how attempts can end, by what is told of them.
 var endings = []struct {
@@ -61,13 +61,13 @@ var endings = []struct {
 	outcome, errorType string
 }{
 	{ended{}, "completed", ""},
-	{ended{err: disk}, "error", "*errors.errorString"},
+	{ended{err: errDisk}, "error", "*errors.errorString"},
 	{ended{err: jobsy.SkipRetry(task.ErrTimeout)}, "error", "timeout"},
 	{ended{err: jobsy.Snooze(time.Minute)}, "snoozed", ""},
 	{ended{panics: true}, "error", "panic"},
 	{ended{cause: task.ErrLeaseLost}, "lost", "lease_lost"},
-	{ended{err: disk, cause: task.ErrLeaseLost}, "lost", "lease_lost"},
-	{ended{err: disk, cause: task.ErrCancelled}, "cancelled", ""},
+	{ended{err: errDisk, cause: task.ErrLeaseLost}, "lost", "lease_lost"},
+	{ended{err: errDisk, cause: task.ErrCancelled}, "cancelled", ""},
 	{ended{cause: task.ErrCancelled}, "completed", ""},
 	{ended{err: context.Canceled, cause: task.ErrShutdown}, "released", ""},
 	{ended{err: context.DeadlineExceeded, cause: task.ErrTimeout}, "error", "context_deadline"},
