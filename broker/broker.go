@@ -178,6 +178,10 @@ type QueueInfo struct {
 	// Dropped counts, by their status, the ended tasks that were dropped before
 	// their time, because there were more than the broker's Bounds.
 	Dropped map[task.Status]int
+	// Oldest is for how long that task has been due that waits longest, by the
+	// broker's clock; 0: none waits. Of pending tasks it looks at the first of
+	// each priority, of which a broker may look at 32.
+	Oldest time.Duration
 }
 
 // Bounds say how many ended tasks of each queue stay readable, and for how long
@@ -235,7 +239,8 @@ type Change struct {
 	Keep time.Duration
 	// Priority is their new one. Zero: as it was. A pending task keeps its turn.
 	Priority task.Priority
-	// Payload is their new one. Nil: as it was.
+	// Payload is their new one. Nil: as it was. While a task that has not ended
+	// is unique by its payload it is refused with a *task.FieldError: see Suits.
 	Payload []byte
 }
 

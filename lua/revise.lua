@@ -121,12 +121,13 @@ local function change(i, id, from, to, ms, priority, digest, record)
   woken = woken or set == 2 or set == 3
 end
 
+local met = {} -- a batch may have a task twice: then the second is not as it was seen
 for i, id in ipairs(ids) do
   local at = first + 9 * (i - 1)
   local from, to, ms, priority = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
   local digest, retake = ARGV[at + 5], ARGV[at + 6]
   local holder = retake ~= '' and other(digest, id)
-  if not seen(i, from, ARGV[at + 7]) then
+  if met[id] or not seen(i, from, ARGV[at + 7]) then
     said[#said + 1] = i .. '?'
   elseif from >= 5 and tonumber(scores[from][i]) <= clock then
     said[#said + 1] = i .. '-'
@@ -146,6 +147,7 @@ for i, id in ipairs(ids) do
     end
     change(i, id, from, to, ms, priority, digest, ARGV[at + 8])
   end
+  met[id] = true
 end
 
 local answer = table.concat(said, ',')

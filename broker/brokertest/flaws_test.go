@@ -262,6 +262,7 @@ func uniqueFlaws() map[string][]string {
 		"P14/with Latest the next one wakes a blocked Lease":                               {"the end of another task wakes nobody"},
 		"P14/with Latest the next one starts when the other was deleted or cancelled":      {"Revise does nothing"},
 		"P14/with Latest the newest one runs last, though the other was handed back":       {"replaces a task that was handed back"},
+		"P14/with Latest one that an operator has run makes room for another":              {"replaces a task that runs before its turn"},
 		"P14/of many that come at once one has the lock":                                   {"never excludes"},
 		"P14/locks outlive a restart":                                                      {"a restart loses locks"},
 		"P14/what happens is up to the mode of the holder":                                 {"judges by the newcomer's mode"},
@@ -270,6 +271,7 @@ func uniqueFlaws() map[string][]string {
 		"P14/without a Key the name and the payload count":                                 {"ignores the payload in a lock"},
 		"P10/a task whose ID is in use leaves the lock as it was":                          {"takes the lock before it judges the ID", "judges the lock before the ID"},
 		"P14/a task that runs again takes its lock again":                                  {"a rerun takes no lock"},
+		"P14/a task that is unique by its payload keeps it until its end":                  {"a revision changes what a task is unique by"},
 	}
 }
 

@@ -61,6 +61,11 @@ func (m *model) revise(e *entry, change broker.Change, turn int) error {
 }
 
 func (m *model) change(e *entry, change broker.Change, turn int) error {
+	standing := *e.task
+	standing.Status = e.status
+	if err := change.Suits(&standing); err != nil && !m.has("a revision changes what a task is unique by") {
+		return err
+	}
 	if change.Status == task.StatusPending {
 		if err := m.again(e, change.Delay+time.Duration(turn)*change.Spacing); err != nil {
 			return err

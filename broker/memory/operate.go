@@ -98,6 +98,9 @@ func (b *Broker) doom(e *entry, keep time.Duration) {
 
 // change makes any other change of a task that waits or has ended.
 func (b *Broker) change(e *entry, change *broker.Change, turn int, now time.Time) error {
+	if err := change.Suits(e.task); err != nil {
+		return err
+	}
 	t, at := e.task.Clone(), e.key.at
 	if change.Priority != 0 {
 		t.Priority = change.Priority

@@ -115,9 +115,9 @@ func (s *batcher) send(items []item) []error {
 		k := s.broker.keys(queue)
 		calls[i] = scriptCall{s.keys(k, s.caller), s.args(number, k, items, members[queue])}
 	}
-	var also func(goredis.Pipeliner)
+	var also *naming
 	if s.register {
-		also = s.broker.registry.add(ctx, s.broker, queues)
+		also = s.broker.registry.name(ctx, s.broker, queues)
 	}
 	cmds := s.script.runAll(ctx, s.broker.client, calls, also)
 

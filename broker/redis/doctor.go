@@ -15,7 +15,7 @@ const (
 	leasesAtOnce = 5_000
 	// sightings is how often in a row something has to look broken where there
 	// are more leases than that, so that no script can see all at one moment.
-	sightings = 3
+	sightings = 5
 )
 
 // doctor examines and repairs the keyspace of a broker.

@@ -357,6 +357,23 @@ func TestDoctorOfNamedQueues(t *testing.T) {
 	}
 }
 
+// A prefix is no pattern.
+func TestDoctorUnderAPrefixThatLooksLikeAPattern(t *testing.T) {
+	t.Parallel()
+	addr := redistest.Start(t).Addr()
+	b, client := open(t, addr, &redis.Options{Prefix: `a*[b]?\\`}), lookInside(t, addr)
+	work := task.New("work", nil)
+	enqueue(t, b, work)
+	for key, value := range map[string]string{`a*[b]?\\:lost`: "found", `axb?\\:other`: "not found", "a*b:other": "not found"} {
+		if err := client.Set(t.Context(), key, value, 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found, err := b.Examine(t.Context()); err != nil || len(found) != 1 || found[0].Kind != redis.KindLostKey {
+		t.Errorf("found %+v, %v, want the lost key", found, err)
+	}
+}
+
 // On a Cluster every server is looked at, and each queue where it lives.
 func TestDoctorOnACluster(t *testing.T) {
 	t.Parallel()

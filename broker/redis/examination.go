@@ -247,6 +247,9 @@ func (e *examination) watch(ctx context.Context, ids []string) ([]stand, error) 
 			kind, _ := diagnose(e.queue, id, stands[i])
 			fine[i] = fine[i] || kind == ""
 		}
+		if !slices.Contains(fine, false) {
+			break
+		}
 	}
 	for i := range stands {
 		if fine[i] {

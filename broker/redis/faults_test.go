@@ -3,6 +3,7 @@ package redis_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -136,5 +137,51 @@ func busy(t *testing.T) *redistest.Server {
 		} else if err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A listener that blocks on a server that has frozen does not keep Close.
+func TestCloseDoesNotWaitForAFrozenServer(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	b, err := redis.Open(server.URL(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const workers = 5
+	leased := make(chan error, workers)
+	for i := range workers {
+		go func() {
+			request := broker.LeaseRequest{Worker: strconv.Itoa(i), Queues: []string{"default"}, Max: 1, Duration: time.Minute}
+			_, err := b.Lease(context.Background(), request)
+			leased <- err
+		}()
+	}
+	awaitBlocked(t, server, workers)
+	server.Freeze()
+	begin := time.Now()
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begin); took > 4*time.Second {
+		t.Errorf("close took %s", took)
+	}
+	for range workers {
+		if err := <-leased; !errors.Is(err, task.ErrClosed) {
+			t.Errorf("lease: %v, want ErrClosed", err)
+		}
+	}
+}
+
+// awaitBlocked waits until the server says that so many clients block.
+func awaitBlocked(t *testing.T, server *redistest.Server, n int) {
+	t.Helper()
+	client := lookInside(t, server.Addr())
+	for blocked := ""; blocked != strconv.Itoa(n); {
+		info, err := client.InfoMap(t.Context(), "clients").Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocked = info["Clients"]["blocked_clients"]
 	}
 }

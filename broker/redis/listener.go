@@ -18,6 +18,7 @@ type listener struct {
 	queues  map[string]string // by key
 
 	mu       sync.Mutex
+	conn     *goredis.Client // its own, with one connection
 	client   *goredis.Client // where it blocks
 	clientID int64           // as the server knows its connection
 	ended    bool
@@ -54,6 +55,9 @@ func (l *listener) connect(ctx context.Context) (*goredis.Client, error) {
 	opts := *node.Options()
 	opts.PoolSize, opts.PipelinePoolSize, opts.MinIdleConns = 1, -1, 0
 	conn := goredis.NewClient(&opts)
+	l.mu.Lock()
+	l.conn = conn
+	l.mu.Unlock()
 	id, err := conn.ClientID(ctx).Result()
 	if err != nil && unavailable(err) {
 		conn.Close()
@@ -108,18 +112,46 @@ func (b *Broker) putBack(queue string) {
 
 // interrupt ends the listener. Where the server does not tell or take the id of
 // its connection, a marker does it, unless another server takes that first; the
-// listener then ends by itself within an idle poll.
+// listener then ends by itself within an idle poll. Where the server does not
+// answer, the connection is closed: no marker can be lost on it any more.
 func (l *listener) interrupt() {
 	l.mu.Lock()
 	l.ended = true
-	client, id := l.client, l.clientID
+	conn, client, id := l.conn, l.client, l.clientID
 	l.mu.Unlock()
-	if client == nil {
+	if conn == nil {
 		return
+	}
+	if client == nil { // it does not block yet
+		conn.Close()
+		return
+	}
+	err := l.unblock(client, id)
+	switch {
+	case err == nil:
+	case unavailable(err):
+		conn.Close()
+	default:
+		l.station.broker.putBack(l.queues[l.keys[0]])
+	}
+}
+
+var errNoID = errors.New("the server does not tell the id of a connection")
+
+func (l *listener) unblock(client *goredis.Client, id int64) error {
+	if id == 0 {
+		return errNoID
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	if id == 0 || client.ClientUnblock(ctx, id).Err() != nil {
-		l.station.broker.putBack(l.queues[l.keys[0]])
+	return client.ClientUnblock(ctx, id).Err()
+}
+
+// interruptAll ends them together, for each may have to wait for its server.
+func interruptAll(listeners []*listener) {
+	var all sync.WaitGroup
+	for _, l := range listeners {
+		all.Go(l.interrupt)
 	}
+	all.Wait()
 }

@@ -12,9 +12,12 @@ import (
 // asking the dead one for all that time.
 type refresher struct{ client *goredis.ClusterClient }
 
-// refreshed adds a refresher to a client of a Cluster.
+// refreshed adds a refresher to a client of a Cluster. That of a node notices
+// what fails before the client has repeated it in vain; the other is for nodes
+// that the client has already.
 func refreshed(client goredis.UniversalClient) {
 	if cluster, ok := client.(*goredis.ClusterClient); ok {
+		cluster.OnNewNode(func(node *goredis.Client) { node.AddHook(refresher{cluster}) })
 		cluster.AddHook(refresher{cluster})
 	}
 }

@@ -54,7 +54,7 @@ type scriptCall struct {
 }
 
 // runAll makes several calls, and what else there is, in one round trip.
-func (s script) runAll(ctx context.Context, c goredis.UniversalClient, calls []scriptCall, also func(goredis.Pipeliner)) []*goredis.Cmd {
+func (s script) runAll(ctx context.Context, c goredis.UniversalClient, calls []scriptCall, also *naming) []*goredis.Cmd {
 	cmds := make([]*goredis.Cmd, len(calls))
 	if len(calls) == 1 && also == nil { // cheaper than a pipeline
 		cmds[0] = c.EvalSha(ctx, s.digest, calls[0].keys, calls[0].args...)
@@ -66,10 +66,13 @@ func (s script) runAll(ctx context.Context, c goredis.UniversalClient, calls []s
 			cmds[i] = p.EvalSha(ctx, s.digest, call.keys, call.args...)
 		}
 		if also != nil {
-			also(p)
+			also.send(p)
 		}
 		return nil
 	})
+	if also != nil {
+		also.note()
+	}
 	return s.known(ctx, c, calls, cmds)
 }
 

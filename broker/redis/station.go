@@ -92,9 +92,7 @@ func (s *station) leave(forGood bool) {
 		return
 	}
 	s.broker.stations.forget(s)
-	for _, l := range listeners {
-		l.interrupt()
-	}
+	interruptAll(listeners)
 }
 
 // passOn puts the markers back that were heard but not looked after: this
@@ -130,14 +128,13 @@ func (all *stations) forget(s *station) {
 func (all *stations) interrupt() {
 	all.mu.Lock()
 	defer all.mu.Unlock()
+	var listeners []*listener
 	for _, s := range all.named {
 		s.mu.Lock()
-		listeners := s.current()
+		listeners = append(listeners, s.current()...)
 		s.mu.Unlock()
-		for _, l := range listeners {
-			l.interrupt()
-		}
 	}
+	interruptAll(listeners)
 }
 
 // worthLooking returns the queues that may have something to lease, in order,

@@ -50,7 +50,7 @@ func (b *Broker) Tick(ctx context.Context, tick broker.Tick) (broker.Ticked, err
 	calls := []scriptCall{{b.keys(queue).tick(b.instance + ":t"), args}}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	cmd := tickScript.runAll(ctx, b.client, calls, b.registry.add(ctx, b, []string{queue}))[0]
+	cmd := tickScript.runAll(ctx, b.client, calls, b.registry.name(ctx, b, []string{queue}))[0]
 	if cmd.Err() != nil {
 		return broker.Ticked{}, wrap("tick in redis", cmd.Err())
 	}

@@ -44,24 +44,47 @@ func openURL(t *testing.T, url string) *redis.Broker {
 	return b
 }
 
+// A primary is lost by crashing, or by not answering any more.
+var losses = map[string]func(*redistest.Server){
+	"killed": (*redistest.Server).Kill,
+	"frozen": (*redistest.Server).Freeze,
+}
+
+// soon is how long a call waits for a server that is frozen.
+const soon = "?read_timeout=500ms"
+
 func TestSentinelFailover(t *testing.T) {
 	t.Parallel()
-	s := redistest.StartSentinels(t)
-	f := &failover{b: openURL(t, s.URL()), queues: []string{"default", "other", "idle"}}
-	f.run(t, func() {
-		s.AwaitSync(t)
-		s.AwaitFailover(t, s.KillPrimary(t))
-	})
+	for name, lose := range losses {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := redistest.StartSentinels(t)
+			f := &failover{b: openURL(t, s.URL()+soon), queues: []string{"default", "other", "idle"}, deaf: name == "frozen"}
+			f.run(t, func() {
+				s.AwaitSync(t)
+				primary := s.Primary(t)
+				lose(primary)
+				s.AwaitFailover(t, primary)
+			})
+		})
+	}
 }
 
 func TestClusterFailover(t *testing.T) {
 	t.Parallel()
-	c := redistest.StartCluster(t)
-	f := &failover{b: openURL(t, c.URL()), queues: []string{"default", elsewhere(t, c, false), elsewhere(t, c, true)}}
-	f.run(t, func() {
-		c.AwaitSync(t)
-		c.AwaitFailover(t, "{default}", c.KillOwner(t, "{default}"))
-	})
+	for name, lose := range losses {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := redistest.StartCluster(t)
+			f := &failover{b: openURL(t, c.URL()+soon), queues: []string{"default", elsewhere(t, c, false), elsewhere(t, c, true)}, deaf: name == "frozen"}
+			f.run(t, func() {
+				c.AwaitSync(t)
+				owner := c.Owner(t, "{default}")
+				lose(owner)
+				c.AwaitFailover(t, "{default}", owner)
+			})
+		})
+	}
 }
 
 // Tasks come and go while their queue moves from node to node.
@@ -115,6 +138,7 @@ func elsewhere(t *testing.T, c *redistest.Cluster, same bool) string {
 type failover struct {
 	b      *redis.Broker
 	queues []string // the last is idle
+	deaf   bool     // news come with the next refresh only
 	failed atomic.Int64
 	tried  chan struct{} // after each call, if somebody waits for it
 }
@@ -132,6 +156,9 @@ func (f *failover) run(t *testing.T, happen func()) {
 	enqueue(t, f.b, kept...)
 	var running sync.WaitGroup
 	running.Go(func() {
+		if f.deaf {
+			return
+		}
 		var ended *task.Task
 		f.anyhow(ctx, t, "wait", func() (errs []error) {
 			var err error

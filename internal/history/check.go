@@ -200,12 +200,13 @@ func (l *life) until(lease *Event, at time.Time) (until time.Time, back bool) {
 	return until, back
 }
 
-// checkLeases compares each lease with those before it.
+// checkLeases compares each lease with those before it, by their tokens: the
+// reply that granted one may have come late.
 func (c *checker) checkLeases(k key, l *life) {
-	for i, later := range l.leases {
-		for _, former := range l.leases[:i] {
+	for _, later := range l.leases {
+		for _, former := range l.leases {
 			until, back := l.until(former, later.End)
-			if former.Token != later.Token && !back && later.End.Add(c.opts.Tolerance).Before(until) {
+			if former.Token < later.Token && !former.Begin.After(later.End) && !back && later.End.Add(c.opts.Tolerance).Before(until) {
 				c.report(TwoLeases, k, "token %d was leased at %s, while token %d lasted until %s",
 					later.Token, stamp(later.End), former.Token, stamp(until))
 				return
@@ -283,13 +284,10 @@ func (c *checker) checkAttempts(k key, l *life) {
 
 func (c *checker) checkDeliveries(k key, l *life) {
 	for _, run := range slices.Concat(l.leases, l.starts) {
-		// The delivery after the last is the one that ends the task.
-		most := c.opts.MaxDeliveries
-		if run.Type == TypeLease {
-			most++
-		}
-		if run.Deliveries < 1 || c.opts.MaxDeliveries > 0 && run.Deliveries > most {
-			c.report(Deliveries, k, "%s with delivery %d, want 1 to %d", run.Type, run.Deliveries, most)
+		// Deliveries after the last are there to end the task, without a run.
+		over := run.Type == TypeStart && c.opts.MaxDeliveries > 0 && run.Deliveries > c.opts.MaxDeliveries
+		if run.Deliveries < 1 || over {
+			c.report(Deliveries, k, "%s with delivery %d, want 1 to %d", run.Type, run.Deliveries, c.opts.MaxDeliveries)
 			return
 		}
 	}

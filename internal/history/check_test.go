@@ -119,6 +119,8 @@ var cases = []struct {
 	{"leased while a lease lasts", history.TwoLeases, nil, []history.Event{enqueue(0), lease(1, 1), lease(5, 2), settle(6, 2, "completed")}},
 	{"leased while an extended lease lasts", history.TwoLeases, nil, []history.Event{
 		enqueue(0), lease(1, 1), extend(9, 1), lease(12, 2), settle(13, 2, "completed")}},
+	{"leased before, and told of it after", "", nil, []history.Event{enqueue(0),
+		with(lease(1, 1), func(e *history.Event) { e.End, e.Until = moment(5), moment(2) }), lease(3, 2), settle(6, 2, "completed")}},
 	{"leased after a lease ran out", "", nil, []history.Event{enqueue(0), lease(1, 1), lease(11.1, 2), settle(12, 2, "completed")}},
 	{"leased after an extension was refused", "", nil, []history.Event{
 		enqueue(0), lease(1, 1), with(extend(9, 1), answer(history.Refused)), lease(12, 2), settle(13, 2, "completed")}},

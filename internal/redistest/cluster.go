@@ -97,7 +97,7 @@ func (c *Cluster) acquainted(ctx context.Context, n int) error {
 // each asks the nodes that run.
 func (c *Cluster) each(ctx context.Context, ask func(*goredis.Client) error) error {
 	for i, node := range c.nodes {
-		if node.PID() == 0 {
+		if !node.answers() {
 			continue
 		}
 		if err := ask(c.clients[i]); err != nil {

@@ -37,6 +37,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	process *process // nil: none runs
+	frozen  bool
 }
 
 // Start starts a redis-server that keeps nothing on disk, unless args, in the
@@ -161,6 +162,29 @@ func (s *Server) Kill() { s.end(syscall.SIGKILL) }
 // time is killed.
 func (s *Server) Stop() { s.end(syscall.SIGTERM) }
 
+// Freeze stops the process where it is: it keeps its connections, takes new
+// ones, and answers nothing until Thaw.
+func (s *Server) Freeze() { s.halt(syscall.SIGSTOP, true) }
+
+// Thaw lets the process go on.
+func (s *Server) Thaw() { s.halt(syscall.SIGCONT, false) }
+
+func (s *Server) halt(signal os.Signal, frozen bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process != nil {
+		_ = s.process.cmd.Process.Signal(signal) // it may have ended by itself
+		s.frozen = frozen
+	}
+}
+
+// answers reports whether the process runs.
+func (s *Server) answers() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.process != nil && !s.frozen
+}
+
 func (s *Server) end(signal os.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -168,10 +192,15 @@ func (s *Server) end(signal os.Signal) {
 }
 
 func (s *Server) endProcess(signal os.Signal) {
-	if s.process != nil {
-		s.process.end(signal)
-		s.process = nil
+	if s.process == nil {
+		return
 	}
+	if s.frozen {
+		_ = s.process.cmd.Process.Signal(syscall.SIGCONT)
+		s.frozen = false
+	}
+	s.process.end(signal)
+	s.process = nil
 }
 
 // Restart stops the server, if that is not done yet, and starts it again on the

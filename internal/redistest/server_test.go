@@ -124,6 +124,30 @@ func TestDefaultKeepsNothing(t *testing.T) {
 	expect(t, s, "EXISTS gone", ":0")
 }
 
+func TestFreeze(t *testing.T) {
+	t.Parallel()
+	s := Start(t)
+	s.Thaw()
+	s.Freeze()
+	conn := dial(t, s.Addr())
+	_ = conn.SetDeadline(time.Now().Add(50 * time.Millisecond))
+	if _, err := fmt.Fprintf(conn, "PING\r\n"); err != nil {
+		t.Error(err)
+	}
+	if n, err := conn.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a frozen server says %d bytes, %v", n, err)
+	}
+	s.Thaw()
+	expect(t, s, "PING", "+PONG")
+	s.Freeze()
+	begin := time.Now()
+	s.Stop()
+	if took := time.Since(begin); took >= patience {
+		t.Errorf("a frozen server ends after %s", took)
+	}
+	s.Freeze()
+}
+
 func TestTakenPortIsRecognized(t *testing.T) {
 	t.Parallel()
 	s := Start(t)
