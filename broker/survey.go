@@ -30,8 +30,8 @@ type QueueSurvey struct {
 	// It is told from the head of the line: a task behind others that go first
 	// may have waited longer. A pending task that has run before tells nothing,
 	// for how long it was put off is not kept, nor does one whose record is long
-	// (16 KiB in Redis). EnqueuedAt is by the clock of the
-	// producer.
+	// (16 KiB in Redis); one that was cancelled and is to run after all tells of
+	// all the time since. EnqueuedAt is by the clock of the producer.
 	Lag time.Duration
 }
 

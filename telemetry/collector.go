@@ -53,9 +53,9 @@ type Collector struct {
 
 var (
 	tasksDesc   = prometheus.NewDesc("jobsy_queue_tasks", "Tasks of a queue by their status.", []string{"queue", "status"}, nil)
-	lagDesc     = prometheus.NewDesc("jobsy_queue_lag_seconds", "How long the next tasks of a queue could have been running already.", []string{"queue"}, nil)
+	lagDesc     = prometheus.NewDesc("jobsy_queue_lag_seconds", "How long the next tasks of a queue could have been running.", []string{"queue"}, nil)
 	pausedDesc  = prometheus.NewDesc("jobsy_queue_paused", "Whether a queue is paused.", []string{"queue"}, nil)
-	droppedDesc = prometheus.NewDesc("jobsy_queue_dropped_total", "Ended tasks that were dropped before their time, because there were too many.", []string{"queue", "status"}, nil)
+	droppedDesc = prometheus.NewDesc("jobsy_queue_dropped_total", "Ended tasks that were dropped before their time.", []string{"queue", "status"}, nil)
 )
 
 // NewCollector returns a collector of the broker's queues. Nil opts are the

@@ -143,7 +143,7 @@ func TestTheCollectorTellsWhatWasDropped(t *testing.T) {
 		}
 	}
 	compare(t, telemetry.NewCollector(b, nil), `
-# HELP jobsy_queue_dropped_total Ended tasks that were dropped before their time, because there were too many.
+# HELP jobsy_queue_dropped_total Ended tasks that were dropped before their time.
 # TYPE jobsy_queue_dropped_total counter
 jobsy_queue_dropped_total{queue="default",status="cancelled"} 0
 jobsy_queue_dropped_total{queue="default",status="completed"} 0
