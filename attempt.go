@@ -18,8 +18,10 @@ const maxError = 16 << 10
 type attempt struct {
 	pool   *pool
 	lease  broker.Lease
-	task   *task.Task // as it will be stored
-	own    task.Task  // the handler's
+	task   *task.Task    // as it will be stored
+	own    task.Task     // the handler's
+	name   string        // of the task
+	waited time.Duration // from when it was due; negative: that is not known
 	leased time.Time
 	began  time.Time
 	took   time.Duration
@@ -50,6 +52,7 @@ func newAttempts(p *pool, leases []broker.Lease) []*attempt {
 		a := &piece[0]
 		a.pool, a.lease, a.task, a.leased, a.expires = p, leases[i], leases[i].Task, now, leases[i].Expires
 		a.ctx.parent, a.ctx.keeper = p.work, p.keeper
+		a.name = a.task.Name
 		attempts[i], piece = a, piece[1:]
 	}
 	return attempts
@@ -60,6 +63,7 @@ func newAttempts(p *pool, leases []broker.Lease) []*attempt {
 func (a *attempt) run() {
 	a.began = time.Now()
 	a.task.StartedAt = a.task.StartedAt.Add(a.began.Sub(a.leased))
+	a.waited = a.wait()
 	a.ctx.limit, a.ctx.why = a.timeLimit()
 	handler, refusal := a.admit()
 	if refusal != nil {
@@ -75,6 +79,21 @@ func (a *attempt) run() {
 		a.end(a.judge(err))
 	}()
 	err = a.call(handler)
+}
+
+// wait is how long the task was due, or negative where that cannot be told: a
+// worker died with it, it began anew, or it waited for others.
+func (a *attempt) wait() time.Duration {
+	t, mode := a.task, a.task.Unique.Mode
+	due := t.EnqueuedAt
+	if t.RunAt.After(due) {
+		due = t.RunAt
+	}
+	anew := t.RunAt.IsZero() && len(t.History) > 0
+	if due.IsZero() || a.lease.Deliveries > 1 || anew || mode == task.Debounce || mode == task.Latest || t.Gather.Key != "" {
+		return -1
+	}
+	return max(t.StartedAt.Sub(due), 0)
 }
 
 // call runs the handler on its own copy of the task.
@@ -231,6 +250,7 @@ func (a *attempt) retried(err error) broker.Outcome {
 		"attempt", a.task.Attempt, "retry in", delay, "error", err)
 	o := a.outcome(task.StatusRetrying)
 	o.Task, o.Delay = a.task, delay
+	a.task.RunAt = a.dueAfter(delay)
 	return o
 }
 
@@ -274,12 +294,19 @@ func (a *attempt) snoozed(delay time.Duration) broker.Outcome {
 	a.task.Attempt--
 	o := a.outcome(task.StatusScheduled)
 	o.Task, o.Delay = a.task, delay
+	a.task.RunAt = a.dueAfter(delay)
 	return o
 }
 
 // brokerTime is the broker's clock: what it said at the lease, and what has
 // passed here since.
 func (a *attempt) brokerTime() time.Time { return a.task.StartedAt.Add(time.Since(a.began)) }
+
+// dueAfter is when a delay has passed, as far as a record has room for it.
+func (a *attempt) dueAfter(delay time.Duration) time.Time {
+	const century = 100 * 365 * 24 * time.Hour
+	return a.brokerTime().Add(min(delay, century))
+}
 
 // tellFailed tells the user of a task that has ended as failed.
 func (a *attempt) tellFailed(status task.Status) {

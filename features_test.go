@@ -76,6 +76,12 @@ var features = map[string]func(*feature){
 	"gather after a crash":         gatherAfterACrash,
 	"unique until ended":           uniqueUntilEnded,
 	"unique modes":                 uniqueModes,
+	"servers":                      listServers,
+	"figures":                      figuresOverTime,
+	"explain what waits":           explainWaiting,
+	"explain what runs":            explainRunning,
+	"explain a lapsed lease":       explainLapsed,
+	"explain a unique task":        explainUnique,
 }
 
 func TestFeatures(t *testing.T) {

@@ -180,7 +180,9 @@ type QueueInfo struct {
 	Dropped map[task.Status]int
 	// Oldest is for how long that task has been due that waits longest, by the
 	// broker's clock; 0: none waits. Of pending tasks it looks at the first of
-	// each priority, of which a broker may look at 32.
+	// each priority, of which a broker may look at 32, if its record has at most
+	// 64 KiB. One that has run before tells nothing: how long its retry was put
+	// off is not kept.
 	Oldest time.Duration
 }
 

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+
 	"github.com/nex-gen-tech/jobsy/task"
 )
 

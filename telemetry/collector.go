@@ -32,7 +32,7 @@ type CollectorOptions struct {
 // when it is collected, and at no other time; concurrent collections each ask.
 //
 //	jobsy_queue_tasks{queue,status}          tasks by task.Status
-//	jobsy_queue_lag_seconds{queue}           see broker.QueueSurvey.Lag
+//	jobsy_queue_oldest_seconds{queue}        age of the oldest waiting task: broker.QueueInfo.Oldest
 //	jobsy_queue_paused{queue}                1 while it is paused, else 0
 //	jobsy_queue_dropped_total{queue,status}  ended tasks dropped for a bound
 //	jobsy_collect_errors_total               queues that could not be told of
@@ -42,7 +42,7 @@ type CollectorOptions struct {
 //
 // On Redis 100 queues take two round trips, and each further 200 one more; on a
 // Cluster these go to each node. A broker that is no broker.Surveyor is asked
-// queue by queue, and tells no lag.
+// queue by queue.
 type Collector struct {
 	broker  broker.Broker
 	queues  []string
@@ -53,7 +53,7 @@ type Collector struct {
 
 var (
 	tasksDesc   = prometheus.NewDesc("jobsy_queue_tasks", "Tasks of a queue by their status.", []string{"queue", "status"}, nil)
-	lagDesc     = prometheus.NewDesc("jobsy_queue_lag_seconds", "How long the next tasks of a queue could have been running.", []string{"queue"}, nil)
+	oldestDesc  = prometheus.NewDesc("jobsy_queue_oldest_seconds", "How long the oldest waiting task of a queue has been due.", []string{"queue"}, nil)
 	pausedDesc  = prometheus.NewDesc("jobsy_queue_paused", "Whether a queue is paused.", []string{"queue"}, nil)
 	droppedDesc = prometheus.NewDesc("jobsy_queue_dropped_total", "Ended tasks that were dropped before their time.", []string{"queue", "status"}, nil)
 )
@@ -79,7 +79,7 @@ func NewCollector(b broker.Broker, opts *CollectorOptions) *Collector {
 
 // Describe implements prometheus.Collector.
 func (c *Collector) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{tasksDesc, lagDesc, pausedDesc, droppedDesc, c.errors.Desc()} {
+	for _, desc := range []*prometheus.Desc{tasksDesc, oldestDesc, pausedDesc, droppedDesc, c.errors.Desc()} {
 		out <- desc
 	}
 }
@@ -99,8 +99,8 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 		c.fail("the queues cannot be listed", "error", err)
 		return
 	}
-	surveyor, whole := c.broker.(broker.Surveyor)
-	if !whole {
+	surveyor, ok := c.broker.(broker.Surveyor)
+	if !ok {
 		surveyor = onlyInspector{inspector}
 	}
 	surveys, errs := surveyor.Survey(ctx, queues)
@@ -110,9 +110,6 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 			continue
 		}
 		tell(out, queue, &surveys[i])
-		if whole {
-			out <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, surveys[i].Lag.Seconds(), queue)
-		}
 	}
 }
 
@@ -136,6 +133,7 @@ func tell(out chan<- prometheus.Metric, queue string, s *broker.QueueSurvey) {
 			out <- prometheus.MustNewConstMetric(droppedDesc, prometheus.CounterValue, float64(s.Dropped[status]), queue, string(status))
 		}
 	}
+	out <- prometheus.MustNewConstMetric(oldestDesc, prometheus.GaugeValue, s.Oldest.Seconds(), queue)
 	paused := 0.0
 	if s.Paused {
 		paused = 1
@@ -143,7 +141,7 @@ func tell(out chan<- prometheus.Metric, queue string, s *broker.QueueSurvey) {
 	out <- prometheus.MustNewConstMetric(pausedDesc, prometheus.GaugeValue, paused, queue)
 }
 
-// onlyInspector surveys a broker that is no Surveyor, but for the lag.
+// onlyInspector surveys a broker that is no Surveyor.
 type onlyInspector struct{ broker.Inspector }
 
 func (o onlyInspector) Survey(ctx context.Context, queues []string) ([]broker.QueueSurvey, []error) {

@@ -50,7 +50,7 @@ func Example_prometheus() {
 	// jobsy_handlers_max GAUGE
 	// jobsy_handlers_running GAUGE
 	// jobsy_queue_dropped_total COUNTER
-	// jobsy_queue_lag_seconds GAUGE
+	// jobsy_queue_oldest_seconds GAUGE
 	// jobsy_queue_paused GAUGE
 	// jobsy_queue_tasks GAUGE
 	// jobsy_run_duration_seconds HISTOGRAM

@@ -8,7 +8,7 @@ func flawsByRule() map[string][]string {
 	for _, some := range []map[string][]string{
 		enqueueFlaws(), leaseFlaws(), wakeFlaws(), fenceFlaws(), orderFlaws(), timeFlaws(),
 		settleFlaws(), malformedFlaws(), replyFlaws(), inspectFlaws(), timetableFlaws(),
-		uniqueFlaws(), gatherFlaws(), reviseFlaws(), newsFlaws(), surveyFlaws(),
+		uniqueFlaws(), gatherFlaws(), reviseFlaws(), newsFlaws(), monitorFlaws(), surveyFlaws(),
 	} {
 		maps.Copy(all, some)
 	}
@@ -334,14 +334,31 @@ func newsFlaws() map[string][]string {
 	}
 }
 
+func monitorFlaws() map[string][]string {
+	return map[string][]string{
+		"P18/a server is listed with what it said last, until it departs": {"forgets what a server says", "Depart does nothing"},
+		"P18/a server that is not heard of any more is gone":              {"keeps servers for ever"},
+		"P18/pages show every server":                                     {"shows one page of servers"},
+		"P18/a server's lists are cut to what is kept":                    {"keeps all that servers say"},
+		"P18/figures add up, by name and in all":                          {"knows the last figures alone"},
+		"P18/figures belong to their queue and their minute":              {"knows figures once for all queues", "ignores the time of figures"},
+		"P18/figures of two processes add up":                             {"knows the last figures alone"},
+		"P9/figures go after a day":                                       {"keeps figures for ever"},
+		"P6/figures are not doubled":                                      {"makes a change again whose reply was lost"},
+		"P18/what goes before a pending task is counted":                  {"does not count what goes before", "ignores priority"},
+		"P18/a running task's lease is told":                              {"tells of no lease"},
+		"P18/a task that waits for another's end tells for which":         {"does not tell who is waited for"},
+		"P18/the age of the oldest waiting task is known":                 {"takes the first for the oldest"},
+		"P10/a bad question of a monitor is refused":                      {"does not check requests"},
+	}
+}
+
 func surveyFlaws() map[string][]string {
 	return map[string][]string{
-		"P1/a survey tells of each queue what inspection does": {"counts running tasks as pending"},
-		"P3/a survey tells how long a pending task has waited": {"never lags"},
-		"P3/a survey tells how long a due task has waited":     {"never lags"},
-		"P3/a survey tells how long a lost task has waited":    {"surveys no leases"},
-		"P3/a task that is not due does not lag":               {"lags before a task is due"},
-		"P10/a bad queue spoils no survey but its own":         {"fails a call as a whole", "does not check requests"},
-		"P13/a survey is not stopped by a malformed task":      {"surveys nothing behind a malformed task"},
+		"P18/a survey tells of each queue what inspection does": {"counts running tasks as pending"},
+		"P18/a survey tells how long the oldest task waits":     {"surveys without a clock"},
+		"P18/a task that has run before tells no age":           {"takes the age of a retry for its wait"},
+		"P10/a bad queue spoils no survey but its own":          {"fails a call as a whole", "does not check requests"},
+		"P13/a survey is not stopped by a malformed task":       {"surveys no malformed task"},
 	}
 }

@@ -233,7 +233,7 @@ func (m *model) Queue(_ context.Context, queue string) (broker.QueueInfo, error)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	info := broker.QueueInfo{Paused: m.paused[queue], Dropped: make(map[task.Status]int)}
+	info := broker.QueueInfo{Paused: m.paused[queue], Dropped: make(map[task.Status]int), Oldest: m.oldest(queue)}
 	for status, n := range m.dropped[queue] {
 		info.Dropped[status] = n
 	}

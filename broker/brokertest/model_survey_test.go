@@ -2,10 +2,8 @@ package brokertest
 
 import (
 	"context"
-	"time"
 
 	"github.com/nex-gen-tech/jobsy/broker"
-	"github.com/nex-gen-tech/jobsy/task"
 )
 
 func (m *model) Survey(ctx context.Context, queues []string) ([]broker.QueueSurvey, []error) {
@@ -18,27 +16,9 @@ func (m *model) Survey(ctx context.Context, queues []string) ([]broker.QueueSurv
 			continue
 		}
 		surveys[i].QueueInfo, errs[i] = m.Queue(ctx, queue)
-		surveys[i].Lag = m.lag(queue)
-	}
-	return surveys, m.spread(errs)
-}
-
-func (m *model) lag(queue string) (lag time.Duration) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, e := range m.entries {
-		switch waits := m.now().Sub(e.at); {
-		case e.queue != queue || e.status.Ended() || m.has("never lags"):
-		case e.how != "" && m.has("surveys nothing behind a malformed task"):
-			return 0
-		case e.status == task.StatusPending:
-			lag = max(lag, broker.LagOf(e.task, m.now()))
-		case e.status == task.StatusRunning && m.has("surveys no leases"):
-		case m.has("lags before a task is due"):
-			lag = max(lag, waits.Abs())
-		default:
-			lag = max(lag, waits)
+		if m.has("surveys without a clock") {
+			surveys[i].Oldest = 0
 		}
 	}
-	return lag
+	return surveys, m.spread(errs)
 }

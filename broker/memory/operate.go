@@ -195,18 +195,22 @@ func (b *Broker) isPaused(queue string) bool {
 
 // Queue implements broker.Inspector.
 func (b *Broker) Queue(_ context.Context, queue string) (broker.QueueInfo, error) {
-	_, now, err := b.inspect(queue)
+	q, now, err := b.inspect(queue)
 	if err != nil {
 		return broker.QueueInfo{}, err
 	}
 	defer b.exit(now, 0)
-	return b.info(queue), nil
+	return b.info(queue, q, now), nil
 }
 
-func (b *Broker) info(queue string) broker.QueueInfo {
-	info := broker.QueueInfo{Paused: b.isPaused(queue), Dropped: make(map[task.Status]int)}
-	for status, n := range b.dropped[queue] {
+// info returns what is known of a queue; q is nil if it holds no task.
+func (b *Broker) info(name string, q *queue, now time.Time) broker.QueueInfo {
+	info := broker.QueueInfo{Paused: b.isPaused(name), Dropped: make(map[task.Status]int)}
+	for status, n := range b.dropped[name] {
 		info.Dropped[status] = n
+	}
+	if q != nil {
+		info.Oldest = q.oldest(now)
 	}
 	return info
 }

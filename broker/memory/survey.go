@@ -2,14 +2,10 @@ package memory
 
 import (
 	"context"
-	"time"
 
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
-
-// surveyHeads is how many of a queue's first pending tasks are looked at.
-const surveyHeads = 4
 
 var _ broker.Surveyor = (*Broker)(nil)
 
@@ -28,21 +24,7 @@ func (b *Broker) Survey(_ context.Context, queues []string) ([]broker.QueueSurve
 			continue
 		}
 		q := b.queues[name]
-		surveys[i] = broker.QueueSurvey{Counts: b.counts(q, now.UnixNano()), QueueInfo: b.info(name), Lag: q.lag(now)}
+		surveys[i] = broker.QueueSurvey{Counts: b.counts(q, now.UnixNano()), QueueInfo: b.info(name, q, now)}
 	}
 	return surveys, errs.errs
-}
-
-// lag returns how long the queue's next tasks could have been leased already.
-func (q *queue) lag(now time.Time) time.Duration {
-	if q == nil {
-		return 0
-	}
-	first := min(q.scheduled.next(), q.retrying.next(), q.running.next())
-	lag := max(time.Duration(now.UnixNano()-first), 0)
-	// The first items of a heap are the first one and some that come soon.
-	for _, it := range q.pending.items[:min(q.pending.len(), surveyHeads)] {
-		lag = max(lag, broker.LagOf(it.entry.task, now))
-	}
-	return lag
 }

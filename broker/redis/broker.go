@@ -62,6 +62,7 @@ type Broker struct {
 	news      newsroom
 	bounds    broker.Bounds
 	ticks     counter
+	recorder  recorder
 	stations  stations
 	ctx       context.Context // ends with Close
 	end       context.CancelFunc
@@ -76,6 +77,7 @@ var (
 	_ broker.Timetable = (*Broker)(nil)
 	_ broker.Operator  = (*Broker)(nil)
 	_ broker.Notifier  = (*Broker)(nil)
+	_ broker.Monitor   = (*Broker)(nil)
 )
 
 // New returns a broker on a client that the caller has and goes on owning:

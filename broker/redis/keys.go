@@ -46,6 +46,13 @@ func (k keys) news() string { return k.base + "news" }
 
 func (k keys) reply(caller string) string { return k.base + "reply:" + caller }
 
+// figures is the key of a minute since 1970.
+func (k keys) figures(minute int64) string {
+	return k.base + figuresName + strconv.FormatInt(minute, 10)
+}
+
+const figuresName = "figures:"
+
 // The KEYS of each script, in the order in which it documents them.
 
 func (k keys) enqueue(caller string) []string {
@@ -100,13 +107,15 @@ func (k keys) tick(caller string) []string {
 	}
 }
 
+func (k keys) oldest() []string {
+	return []string{k.tasks(), k.pending(), k.scheduled(), k.retrying()}
+}
+
 func (k keys) examine() []string {
 	return []string{
 		k.tasks(), k.pending(), k.scheduled(), k.retrying(), k.completed(), k.failed(), k.cancelled(), k.running(),
 	}
 }
-
-func (k keys) survey() []string { return append(k.examine(), k.paused(), k.dropped()) }
 
 func (k keys) mend() []string {
 	return append(k.examine(), k.seq(), k.wake(), k.locks(), k.lapses(), k.cancelling(), k.progress())

@@ -36,7 +36,11 @@ var (
 
 	examineScript = newScript(lua.Examine())
 	mendScript    = newScript(lua.Mend())
-	surveyScript  = newScript(lua.Survey())
+
+	beatScript    = newScript(lua.Beat())
+	serversScript = newScript(lua.Servers())
+	recordScript  = newScript(lua.Record())
+	oldestScript  = newScript(lua.Oldest())
 )
 
 func (s script) run(ctx context.Context, c goredis.UniversalClient, keys []string, args ...any) (any, error) {

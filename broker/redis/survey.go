@@ -1,12 +1,12 @@
 package redis
 
 import (
+	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strconv"
-	"time"
+
+	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
@@ -15,11 +15,9 @@ import (
 const (
 	// surveyBatch is how many queues one round trip asks for.
 	surveyBatch = 200
-	// surveyHeads is how many of a queue's first pending tasks are looked at.
-	surveyHeads = 4
-	// surveyRecord is the longest record that a survey reads: what watches a
-	// fleet should not move its payloads.
-	surveyRecord = 16 << 10
+	// oldestRecord is the longest record that is read to tell an age: what
+	// watches a fleet should not move its payloads.
+	oldestRecord = 64 << 10
 )
 
 var _ broker.Surveyor = (*Broker)(nil)
@@ -44,83 +42,97 @@ func (b *Broker) Survey(ctx context.Context, queues []string) ([]broker.QueueSur
 
 // survey fills in the surveys, or errors, of the queues of one round trip.
 func (b *Broker) survey(ctx context.Context, queues []string, surveys []broker.QueueSurvey, errs []error) {
-	var calls []scriptCall
+	var glances []*glance
+	var counts []cards
 	var asked []int
 	for i, queue := range queues {
 		if errs[i] = task.CheckQueue("Queue", queue); errs[i] == nil {
-			calls = append(calls, scriptCall{b.keys(queue).survey(), []any{surveyHeads, surveyRecord}})
 			asked = append(asked, i)
 		}
 	}
-	if len(calls) == 0 {
-		return
-	}
-	for n, cmd := range surveyScript.runAll(ctx, b.client, calls, nil) {
-		i := asked[n]
-		reply, err := cmd.Result()
-		if err == nil {
-			surveys[i], err = parseSurvey(reply)
+	b.look(ctx, func(p goredis.Pipeliner) []*glance {
+		for _, i := range asked {
+			k := b.keys(queues[i])
+			glances, counts = append(glances, k.glance(ctx, p)), append(counts, k.count(ctx, p))
 		}
-		errs[i] = wrap("survey a queue in redis", err)
-	}
-}
-
-// surveyed has the statuses that the survey script counts, in its order.
-var surveyed = []task.Status{
-	task.StatusPending, task.StatusScheduled, task.StatusRetrying,
-	task.StatusCompleted, task.StatusFailed, task.StatusCancelled, task.StatusRunning,
-}
-
-var errSurvey = errors.New("unexpected reply of the survey script")
-
-func parseSurvey(reply any) (broker.QueueSurvey, error) {
-	values, _ := reply.([]any)
-	if len(values) != 6 {
-		return broker.QueueSurvey{}, fmt.Errorf("%w: %v", errSurvey, reply)
-	}
-	clock, isClock := values[0].(int64)
-	late, isLate := values[1].(int64)
-	paused, isPaused := values[2].(int64)
-	counts, _ := values[3].([]any)
-	dropped, isDropped := values[4].([]any)
-	heads, isHeads := values[5].([]any)
-	if !isClock || !isLate || !isPaused || len(counts) != len(surveyed) || !isDropped || !isHeads {
-		return broker.QueueSurvey{}, fmt.Errorf("%w: %v", errSurvey, reply)
-	}
-	s := broker.QueueSurvey{Counts: make(map[task.Status]int)}
-	for i, status := range surveyed {
-		if n, _ := counts[i].(int64); n > 0 {
-			s.Counts[status] = int(n)
-		}
-	}
-	s.Paused, s.Dropped = paused == 1, parseDropped(dropped)
-	s.Lag = max(time.Duration(late)*time.Millisecond, headLag(heads, time.UnixMilli(clock)))
-	return s, nil
-}
-
-func parseDropped(pairs []any) map[task.Status]int {
-	dropped := make(map[task.Status]int)
-	for pair := range slices.Chunk(pairs, 2) {
-		status, _ := pair[0].(string)
-		count, _ := pair[len(pair)-1].(string)
-		dropped[task.Status(status)], _ = strconv.Atoi(count)
-	}
-	return dropped
-}
-
-// headLag returns the longest that the first pending tasks wait. Malformed ones
-// do not count: a server will set them aside.
-func headLag(heads []any, now time.Time) (lag time.Duration) {
-	for pair := range slices.Chunk(heads, 2) {
-		id, _ := pair[0].(string)
-		record, _ := pair[len(pair)-1].(string)
-		known, err := decodeID(id)
-		if err != nil {
+		return glances
+	})
+	for n, i := range asked {
+		info, err := glances[n].info()
+		counted, countErr := counts[n].values()
+		if err = cmp.Or(err, countErr); err != nil {
+			errs[i] = wrap("survey a queue in redis", err)
 			continue
 		}
-		if t, err := task.Decode(record, known); err == nil {
-			lag = max(lag, broker.LagOf(t, now))
+		surveys[i] = broker.QueueSurvey{Counts: counted, QueueInfo: info}
+	}
+}
+
+// cards are the commands that count the tasks of a queue.
+type cards map[task.Status]*goredis.IntCmd
+
+func (k keys) count(ctx context.Context, p goredis.Pipeliner) cards {
+	c := make(cards)
+	for _, status := range task.Statuses() {
+		c[status] = p.ZCard(ctx, k.set(status))
+	}
+	return c
+}
+
+func (c cards) values() (map[task.Status]int, error) {
+	counts := make(map[task.Status]int)
+	for status, card := range c {
+		if card.Err() != nil {
+			return nil, card.Err()
+		}
+		if n := int(card.Val()); n > 0 {
+			counts[status] = n
 		}
 	}
-	return lag
+	return counts, nil
+}
+
+// glance is the commands for what else there is to know of a queue.
+type glance struct {
+	call    scriptCall // of oldest
+	oldest  *goredis.Cmd
+	paused  *goredis.IntCmd
+	dropped *goredis.MapStringStringCmd
+}
+
+func (k keys) glance(ctx context.Context, p goredis.Pipeliner) *glance {
+	g := &glance{call: scriptCall{k.oldest(), []any{prioritiesLooked, oldestRecord}}}
+	g.oldest = p.EvalSha(ctx, oldestScript.digest, g.call.keys, g.call.args...)
+	g.paused, g.dropped = p.Exists(ctx, k.paused()), p.HGetAll(ctx, k.dropped())
+	return g
+}
+
+// look sends what ask puts into a pipeline, and sees that the glances among it
+// are answered by a server that does not know their script.
+func (b *Broker) look(ctx context.Context, ask func(goredis.Pipeliner) []*glance) {
+	var glances []*glance
+	// The error is that of the first command that failed, which has it too.
+	_, _ = b.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
+		glances = ask(p)
+		return nil
+	})
+	calls, cmds := make([]scriptCall, len(glances)), make([]*goredis.Cmd, len(glances))
+	for i, g := range glances {
+		calls[i], cmds[i] = g.call, g.oldest
+	}
+	for i, cmd := range oldestScript.known(ctx, b.client, calls, cmds) {
+		glances[i].oldest = cmd
+	}
+}
+
+func (g *glance) info() (broker.QueueInfo, error) {
+	age, err := oldest(g.oldest)
+	if err = cmp.Or(err, g.paused.Err(), g.dropped.Err()); err != nil {
+		return broker.QueueInfo{}, err
+	}
+	info := broker.QueueInfo{Paused: g.paused.Val() == 1, Dropped: make(map[task.Status]int), Oldest: age}
+	for status, count := range g.dropped.Val() {
+		info.Dropped[task.Status(status)], _ = strconv.Atoi(count)
+	}
+	return info, nil
 }

@@ -89,7 +89,7 @@ func TestSurveySurvivesAQueueOfAWrongType(t *testing.T) {
 	}
 }
 
-// What is too long to be read for it tells no lag, but is counted.
+// What is too long to be read for it tells no age, but is counted.
 func TestSurveyReadsNoLongRecord(t *testing.T) {
 	t.Parallel()
 	b := openURL(t, "redis://"+redistest.Start(t).Addr())
@@ -99,7 +99,7 @@ func TestSurveyReadsNoLongRecord(t *testing.T) {
 		t.Fatal(errs)
 	}
 	surveys, errs := b.Survey(t.Context(), []string{task.DefaultQueue})
-	if errs != nil || surveys[0].Lag != 0 || surveys[0].Counts[task.StatusPending] != 1 {
-		t.Errorf("Survey returned %+v, %v, want one pending task and no lag", surveys, errs)
+	if errs != nil || surveys[0].Oldest != 0 || surveys[0].Counts[task.StatusPending] != 1 {
+		t.Errorf("Survey returned %+v, %v, want one pending task of no age", surveys, errs)
 	}
 }
