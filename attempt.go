@@ -131,7 +131,7 @@ func (a *attempt) admit() (Handler, *broker.Outcome) {
 		cancelled := a.cancelled(task.ErrCancelled.Error())
 		return nil, &cancelled
 	}
-	if ended != nil { // the lease was lost while the task waited for a slot
+	if ended != nil || a.late() { // the lease was lost while the task waited for a slot
 		released := a.outcome(task.StatusPending)
 		return nil, &released
 	}
@@ -147,6 +147,12 @@ func (a *attempt) admit() (Handler, *broker.Outcome) {
 		return nil, a.unknown()
 	}
 	return handler, nil
+}
+
+// late reports whether the lease has run out before the handler was called: the
+// process stood still, and the keeper has not noticed yet.
+func (a *attempt) late() bool {
+	return a.began.After(a.lease.Expires) && a.began.After(a.pool.keeper.expiry(a))
 }
 
 // interruptedError is the error of a handler whose context had ended.

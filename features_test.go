@@ -78,6 +78,8 @@ var features = map[string]func(*feature){
 	"unique modes":                 uniqueModes,
 	"servers":                      listServers,
 	"figures":                      figuresOverTime,
+	"schedules":                    listSchedules,
+	"overdue schedule":             overdueSchedule,
 	"explain what waits":           explainWaiting,
 	"explain what runs":            explainRunning,
 	"explain a lapsed lease":       explainLapsed,

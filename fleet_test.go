@@ -15,6 +15,7 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
 
 	"github.com/nex-gen-tech/jobsy"
 	"github.com/nex-gen-tech/jobsy/broker/redis"
@@ -32,7 +33,7 @@ const (
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleVariable) {
 	case "":
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m) // no goroutine may be left; it exits
 	case "work":
 		os.Exit(memberOfFleet(workUntilStopped))
 	case "schedule":

@@ -196,6 +196,13 @@ func (a *attempt) extended(until time.Time) {
 	}
 }
 
+// expiry is when the lease runs out.
+func (k *keeper) expiry(a *attempt) time.Time {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return a.expires
+}
+
 // noteReport takes the answer for what was reported of one attempt.
 func (k *keeper) noteReport(a *attempt, sent *task.Progress, err error) {
 	switch {

@@ -43,3 +43,11 @@ type ScheduleInfo struct {
 	Paused bool
 	Plan   // zero while nobody has said so
 }
+
+// Check returns a *task.FieldError unless a schedule can be noted to do this.
+func (p *Plan) Check() error {
+	if p.Task == nil {
+		return &task.FieldError{Field: "Plan.Task", Rule: "must not be nil"}
+	}
+	return nil
+}

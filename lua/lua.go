@@ -48,6 +48,9 @@ var examine string
 //go:embed mend.lua
 var mend string
 
+//go:embed plan.lua
+var plan string
+
 //go:embed beat.lua
 var beat string
 
@@ -92,6 +95,9 @@ func Examine() string { return prelude + sight + examine }
 
 // Mend returns the source of mend.lua, with what it shares with others.
 func Mend() string { return prelude + locks + sight + mend }
+
+// Plan returns the source of plan.lua, with the shared prelude.
+func Plan() string { return prelude + plan }
 
 // Beat returns the source of beat.lua, with the shared prelude.
 func Beat() string { return prelude + beat }

@@ -95,6 +95,7 @@ var (
 	_ broker.Operator  = (*Broker)(nil)
 	_ broker.Notifier  = (*Broker)(nil)
 	_ broker.Monitor   = (*Broker)(nil)
+	_ broker.Planner   = (*Broker)(nil)
 )
 
 // New returns a broker with the tasks that its storage holds. Nil options are

@@ -33,6 +33,8 @@ func (k keys) cancelled() string  { return k.base + "cancelled" }
 func (k keys) seq() string        { return k.base + "seq" }
 func (k keys) wake() string       { return k.base + "wake" }
 func (k keys) schedules() string  { return k.base + "schedules" }
+func (k keys) plans() string      { return k.base + "plans" }
+func (k keys) halted() string     { return k.base + "halted" }
 func (k keys) paused() string     { return k.base + "paused" }
 func (k keys) dropped() string    { return k.base + "dropped" }
 func (k keys) locks() string      { return k.base + "locks" }
@@ -103,9 +105,11 @@ func (k keys) find() []string {
 func (k keys) tick(caller string) []string {
 	return []string{
 		k.tasks(), k.pending(), k.scheduled(), k.seq(), k.wake(), k.reply(caller), k.schedules(),
-		k.completed(), k.failed(), k.cancelled(),
+		k.completed(), k.failed(), k.cancelled(), k.halted(),
 	}
 }
+
+func (k keys) plan() []string { return []string{k.schedules(), k.plans(), k.halted()} }
 
 func (k keys) oldest() []string {
 	return []string{k.tasks(), k.pending(), k.scheduled(), k.retrying()}

@@ -37,6 +37,7 @@ var (
 	examineScript = newScript(lua.Examine())
 	mendScript    = newScript(lua.Mend())
 
+	planScript    = newScript(lua.Plan())
 	beatScript    = newScript(lua.Beat())
 	serversScript = newScript(lua.Servers())
 	recordScript  = newScript(lua.Record())

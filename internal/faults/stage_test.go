@@ -115,18 +115,26 @@ func (s *stage) produceOne(ctx context.Context, make func() work) (taken int) {
 	pace := time.NewTicker(time.Millisecond)
 	defer pace.Stop()
 	for ctx.Err() == nil {
-		t := newTask(make())
-		for again := true; again; {
-			err := s.client.Enqueue(s.t.Context(), t)
-			again = errors.Is(err, task.ErrUnavailable) && s.t.Context().Err() == nil
-			if err != nil && !again {
-				s.t.Errorf("enqueue: %v", err)
-			}
-			<-pace.C
-		}
+		s.insist(newTask(make()), pace.C)
 		taken++
 	}
 	return taken
+}
+
+// insist enqueues a task until there is an answer. A duplicate then is the task
+// itself: it was taken by a call whose answer was lost, and may have run.
+func (s *stage) insist(t *task.Task, pace <-chan time.Time) {
+	for unknown := false; ; unknown = true {
+		err := s.client.Enqueue(s.t.Context(), t)
+		<-pace
+		switch {
+		case err == nil, unknown && errors.Is(err, task.ErrDuplicate):
+			return
+		case !errors.Is(err, task.ErrUnavailable) || s.t.Context().Err() != nil:
+			s.t.Errorf("enqueue: %v", err)
+			return
+		}
+	}
 }
 
 // until waits until the condition holds, and looks 50 times a second. It ends the

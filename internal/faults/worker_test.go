@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -16,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/nex-gen-tech/jobsy"
 	"github.com/nex-gen-tech/jobsy/broker/redis"
@@ -35,8 +36,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	flag.Parse()
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m) // no goroutine may be left
 }
 
 // settings are what a worker process is told.
