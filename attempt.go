@@ -18,7 +18,9 @@ const maxError = 16 << 10
 type attempt struct {
 	pool   *pool
 	lease  broker.Lease
-	task   *task.Task // as it will be stored
+	task   *task.Task    // as it will be stored
+	name   string        // of the task
+	waited time.Duration // from when it was due; negative: that is not known
 	leased time.Time
 	began  time.Time
 	took   time.Duration
@@ -50,6 +52,7 @@ func newAttempts(p *pool, leases []broker.Lease) []*attempt {
 		a.pool, a.lease, a.leased, a.expires = p, leases[i], now, leases[i].Expires
 		a.ctx.parent, a.ctx.keeper = p.work, p.keeper
 		a.part()
+		a.name = a.task.Name
 		attempts[i], piece = a, piece[1:]
 	}
 	return attempts
@@ -68,6 +71,7 @@ func (a *attempt) part() {
 func (a *attempt) run() {
 	a.began = time.Now()
 	a.task.StartedAt = a.task.StartedAt.Add(a.began.Sub(a.leased))
+	a.waited = a.wait()
 	a.ctx.limit, a.ctx.why = a.timeLimit()
 	handler, refusal := a.admit()
 	if refusal != nil {
@@ -83,6 +87,21 @@ func (a *attempt) run() {
 		a.end(a.judge(err))
 	}()
 	err = a.call(handler)
+}
+
+// wait is how long the task was due, or negative where that cannot be told: a
+// worker died with it, it began anew, or it waited for others.
+func (a *attempt) wait() time.Duration {
+	t, mode := a.task, a.task.Unique.Mode
+	due := t.EnqueuedAt
+	if t.RunAt.After(due) {
+		due = t.RunAt
+	}
+	anew := t.RunAt.IsZero() && len(t.History) > 0
+	if due.IsZero() || a.lease.Deliveries > 1 || anew || mode == task.Debounce || mode == task.Latest || t.Gather.Key != "" {
+		return -1
+	}
+	return max(t.StartedAt.Sub(due), 0)
 }
 
 // call runs the handler on its own copy of the task.
@@ -119,7 +138,7 @@ func (a *attempt) admit() (Handler, *broker.Outcome) {
 		cancelled := a.cancelled(task.ErrCancelled.Error())
 		return nil, &cancelled
 	}
-	if ended != nil { // the lease was lost while the task waited for a slot
+	if ended != nil || a.late() { // the lease was lost while the task waited for a slot
 		released := a.outcome(task.StatusPending)
 		return nil, &released
 	}
@@ -135,6 +154,12 @@ func (a *attempt) admit() (Handler, *broker.Outcome) {
 		return nil, a.unknown()
 	}
 	return handler, nil
+}
+
+// late reports whether the lease has run out before the handler was called: the
+// process stood still, and the keeper has not noticed yet.
+func (a *attempt) late() bool {
+	return a.began.After(a.lease.Expires) && a.began.After(a.pool.keeper.expiry(a))
 }
 
 // interruptedError is the error of a handler whose context had ended.
@@ -243,6 +268,7 @@ func (a *attempt) retried(err error) broker.Outcome {
 		"attempt", a.task.Attempt, "retry in", delay, "error", err)
 	o := a.outcome(task.StatusRetrying)
 	o.Task, o.Delay = a.task, delay
+	a.task.RunAt = a.dueAfter(delay)
 	return o
 }
 
@@ -286,12 +312,19 @@ func (a *attempt) snoozed(delay time.Duration) broker.Outcome {
 	a.task.Attempt--
 	o := a.outcome(task.StatusScheduled)
 	o.Task, o.Delay = a.task, delay
+	a.task.RunAt = a.dueAfter(delay)
 	return o
 }
 
 // brokerTime is the broker's clock: what it said at the lease, and what has
 // passed here since.
 func (a *attempt) brokerTime() time.Time { return a.task.StartedAt.Add(time.Since(a.began)) }
+
+// dueAfter is when a delay has passed, as far as a record has room for it.
+func (a *attempt) dueAfter(delay time.Duration) time.Time {
+	const century = 100 * 365 * 24 * time.Hour
+	return a.brokerTime().Add(min(delay, century))
+}
 
 // tellFailed tells the user of a task that has ended as failed.
 func (a *attempt) tellFailed(status task.Status) {

@@ -76,6 +76,20 @@ var features = map[string]func(*feature){
 	"gather after a crash":         gatherAfterACrash,
 	"unique until ended":           uniqueUntilEnded,
 	"unique modes":                 uniqueModes,
+	"servers":                      listServers,
+	"figures":                      figuresOverTime,
+	"schedules":                    listSchedules,
+	"overdue schedule":             overdueSchedule,
+	"search":                       searchTasks,
+	"change all that match":        changeAll,
+	"move":                         moveTasks,
+	"finish a move":                moveAgain,
+	"move too late":                moveTooLate,
+	"move what cannot be moved":    moveNone,
+	"explain what waits":           explainWaiting,
+	"explain what runs":            explainRunning,
+	"explain a lapsed lease":       explainLapsed,
+	"explain a unique task":        explainUnique,
 }
 
 func TestFeatures(t *testing.T) {

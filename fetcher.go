@@ -36,6 +36,9 @@ func (p *pool) fetch(ctx context.Context) {
 		} else {
 			p.refuse(leases)
 		}
+		if ctx.Err() == nil {
+			p.server.health.leased(err)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return

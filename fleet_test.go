@@ -15,6 +15,7 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
 
 	"github.com/nex-gen-tech/jobsy"
 	"github.com/nex-gen-tech/jobsy/broker/redis"
@@ -32,7 +33,7 @@ const (
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleVariable) {
 	case "":
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m) // no goroutine may be left; it exits
 	case "work":
 		os.Exit(memberOfFleet(workUntilStopped))
 	case "schedule":
@@ -242,6 +243,12 @@ func checkRuns(t *testing.T, starts map[string][]int) {
 	}
 }
 
+func goesByItself(t *testing.T, client *goredis.Client, key string) bool {
+	t.Helper()
+	left, err := client.PTTL(t.Context(), key).Result()
+	return err == nil && left > 0 && left <= 24*time.Hour
+}
+
 // checkClean wants nothing in the keyspace but the documented rest.
 func checkClean(t *testing.T, addr string, b *redis.Broker) {
 	t.Helper()
@@ -257,7 +264,10 @@ func checkClean(t *testing.T, addr string, b *redis.Broker) {
 	}
 	for _, key := range keys {
 		rest := strings.TrimPrefix(key, "jobsy:{default}:")
-		if key != "jobsy:queues" && rest != "seq" && rest != "wake" && !strings.HasPrefix(rest, "reply:") {
+		switch {
+		case key == "jobsy:queues", rest == "seq", rest == "wake", strings.HasPrefix(rest, "reply:"):
+		case goesByItself(t, client, key): // killed servers, and figures
+		default:
 			t.Errorf("P9: key %s is left", key)
 		}
 	}
@@ -337,7 +347,8 @@ func sent(t *testing.T, client *goredis.Client) int {
 	return total
 }
 
-// P11: an idle server sends fewer than 30 commands a minute, and picks a new
+// P11: an idle server sends fewer than 30 commands a minute, its reports among
+// them, and picks a new
 // task up within 5 bare round trips at the median. The minute is cut to 15
 // seconds unless JOBSY_TEST_LONG is set.
 func TestIdleIsFree(t *testing.T) {
@@ -372,9 +383,14 @@ func TestIdleIsFree(t *testing.T) {
 		t.Errorf("P11: a task is picked up after %s at the median, want 5 round trips of %s at most", pickup, roundTrip)
 	}
 
+	<-time.After(6 * time.Second) // the figures of these tasks are reported
 	before := sent(t, client)
 	<-time.After(watched)
-	if n, most := sent(t, client)-before, int(30*watched/time.Minute); n >= most || n == 0 {
+	most := int(30 * watched / time.Minute)
+	if watched < time.Minute {
+		most += 2 // the calls at its edges
+	}
+	if n := sent(t, client) - before; n >= most || n == 0 {
 		t.Errorf("P11: an idle server sent %d commands in %s, want fewer than %d, but some", n, watched, most)
 	} else {
 		t.Logf("an idle server sent %d commands in %s", n, watched)

@@ -39,7 +39,9 @@ func newKeeper(b broker.Broker, lasts time.Duration, log *slog.Logger) *keeper {
 	ctx, stop := context.WithCancel(context.Background())
 	k := &keeper{broker: b, lasts: lasts, log: log, stop: stop, reports: make(chan struct{}, 1), unknown: make(map[cancellation]time.Time)}
 	k.ring.prev, k.ring.next = &k.ring, &k.ring
-	k.running.Go(func() { k.each(ctx, k.extend) })
+	k.running.Go(func() {
+		k.each(ctx, func(ctx context.Context) { k.running.Go(func() { k.extend(ctx) }) }) // even while the last one hangs
+	})
 	k.running.Go(func() { k.sendReports(ctx) })
 	k.running.Go(func() { k.each(ctx, k.expire) }) // even while an extension hangs
 	return k
@@ -124,7 +126,8 @@ func (k *keeper) expire(context.Context) {
 	}
 }
 
-// extend renews the leases that have used up a third of their time.
+// extend renews the leases that have used up a third of their time. Where the
+// broker is far away several calls are on their way: each may take half a lease.
 func (k *keeper) extend(ctx context.Context) {
 	for attempts := k.due(); len(attempts) > 0; {
 		n := min(len(attempts), broker.MaxBatch)
@@ -147,7 +150,7 @@ func (k *keeper) due() []*attempt {
 }
 
 func (k *keeper) extendBatch(ctx context.Context, attempts []*attempt) {
-	ctx, cancel := context.WithTimeout(ctx, k.beat())
+	ctx, cancel := context.WithTimeout(ctx, k.lasts/2)
 	defer cancel()
 	leases := make([]broker.Lease, len(attempts))
 	for i, a := range attempts {
@@ -173,9 +176,9 @@ func (k *keeper) note(a *attempt, sent time.Time, err error) {
 	switch {
 	case !a.kept: // settled meanwhile
 	case err == nil:
-		a.expires = sent.Add(k.lasts)
+		a.extended(sent.Add(k.lasts))
 	case errors.Is(err, task.ErrCancelled):
-		a.expires = sent.Add(k.lasts)
+		a.extended(sent.Add(k.lasts))
 		a.ctx.end(task.ErrCancelled)
 	case errors.Is(err, task.ErrLeaseLost):
 		if a.ctx.end(task.ErrLeaseLost) {
@@ -184,6 +187,20 @@ func (k *keeper) note(a *attempt, sent time.Time, err error) {
 	default:
 		k.log.Debug("lease not extended; trying again", "task", a.lease.ID, "error", err)
 	}
+}
+
+// extended notes until when the lease lasts. Answers may come out of order.
+func (a *attempt) extended(until time.Time) {
+	if until.After(a.expires) {
+		a.expires = until
+	}
+}
+
+// expiry is when the lease runs out.
+func (k *keeper) expiry(a *attempt) time.Time {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return a.expires
 }
 
 // noteReport takes the answer for what was reported of one attempt.

@@ -52,7 +52,8 @@ func (c *Client) SetPriority(ctx context.Context, t *task.Task, p task.Priority)
 }
 
 // SetPayload gives a task that waits or has ended another payload. It is
-// task.ErrRunning for a task that runs.
+// task.ErrRunning for a task that runs, and a *task.FieldError for one that has
+// not ended and is unique by its payload.
 func (c *Client) SetPayload(ctx context.Context, t *task.Task, payload []byte) error {
 	if len(payload) > c.maxPayload {
 		return c.tooLarge(payload)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -211,6 +212,45 @@ func TestServerFailsATaskThatKillsItsWorkers(t *testing.T) {
 		found := r.want(work, task.StatusFailed, 0)
 		if ran || !strings.Contains(found.LastError, "workers died") || !strings.Contains(found.LastError, "3 times") {
 			t.Errorf("P7: ran %t, last error %q", ran, found.LastError)
+		}
+	})
+}
+
+// suspended is a broker whose first lease has run out before it is begun, as for
+// a process that stood still.
+type suspended struct {
+	*flaky
+	once  sync.Once
+	token int64 // of that lease
+}
+
+func (s *suspended) Lease(ctx context.Context, req broker.LeaseRequest) ([]broker.Lease, error) {
+	leases, err := s.flaky.Lease(ctx, req)
+	s.once.Do(func() {
+		for i := range leases {
+			leases[i].Expires, s.token = time.Now().Add(-time.Second), leases[i].Token
+		}
+	})
+	return leases, err
+}
+
+func TestServerDoesNotBeginWhatItHasLost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &suspended{flaky: newFlaky()}
+		var tokens []int64
+		r := start(t, f, f.Broker, nil, func(s *jobsy.Server) {
+			s.HandleFunc("work", func(_ context.Context, t *task.Task) error {
+				tokens = append(tokens, t.Token)
+				return nil
+			})
+		})
+		defer r.stop()
+		work := r.enqueue(task.New("work", nil))
+		pass(time.Second)
+		r.want(work, task.StatusCompleted, 1)
+		if len(tokens) != 1 || f.token == 0 || tokens[0] <= f.token {
+			t.Errorf("runs under the tokens %v, want one, and not under %d, which had run out", tokens, f.token)
 		}
 	})
 }

@@ -19,18 +19,19 @@ const grace = time.Second
 // pool is one run of a server: its slots, its attempts, and the goroutines that
 // belong to them.
 type pool struct {
-	server  *Server
-	backlog *backlog
-	keeper  *keeper
-	settler *settler
-	work    context.Context // of every handler
-	stop    context.CancelCauseFunc
-	running sync.WaitGroup // attempts, until they are settled
-	workers sync.WaitGroup // goroutines that run attempts
-	hearing sync.WaitGroup // for cancellations
-	deaf    context.CancelFunc
-	unknown unknownNames
-	spares  sync.Pool // memory of an attempt's *task.Task
+	server   *Server
+	backlog  *backlog
+	keeper   *keeper
+	settler  *settler
+	reporter *reporter
+	work     context.Context // of every handler
+	stop     context.CancelCauseFunc
+	running  sync.WaitGroup // attempts, until they are settled
+	workers  sync.WaitGroup // goroutines that run attempts
+	hearing  sync.WaitGroup // for cancellations
+	deaf     context.CancelFunc
+	unknown  unknownNames
+	spares   sync.Pool // memory of an attempt's *task.Task
 }
 
 func newPool(s *Server) *pool {
@@ -38,6 +39,7 @@ func newPool(s *Server) *pool {
 	p.backlog = newBacklog(s.opts.Concurrency, p.begin)
 	p.work, p.stop = context.WithCancelCause(context.Background())
 	p.keeper = newKeeper(s.broker, s.opts.LeaseDuration, s.log)
+	p.reporter = newReporter(s, p.keeper)
 	p.settler = newSettler(s.broker, s.log, p.settled)
 	p.hearCancellations()
 	return p
@@ -72,6 +74,7 @@ func (p *pool) hearCancellations() {
 // settled frees what the settled attempts held.
 func (p *pool) settled(settlements []settlement, refused []bool) {
 	p.keeper.remove(settlements)
+	p.reporter.count(settlements, refused)
 	for i := range settlements {
 		one := &settlements[i]
 		if one.outcome.Status.Ended() && (refused == nil || !refused[i]) {

@@ -76,10 +76,13 @@ type Server struct {
 	broker broker.Broker
 	opts   ServerOptions
 	log    *slog.Logger
+	health health
 	// find returns the handler of a task, and ended is told of tasks that
 	// have ended: the Worker sets its own.
 	find  func(*task.Task) (Handler, bool)
 	ended func(*task.Task)
+	// anyName tells that find knows more names than handlers has.
+	anyName bool
 
 	mu       sync.RWMutex
 	handlers map[string]Handler // wrapped once Run has begun
@@ -273,8 +276,13 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.log.Info("server started", "name", s.opts.Name, "concurrency", s.opts.Concurrency, "queues", s.opts.Queues)
 	p := newPool(s)
+	s.health.enter(phaseRunning)
 	p.fetch(ctx)
+	s.health.enter(phaseStopping)
+	p.reporter.stopsFetching()
 	err := p.drain(s.opts.ShutdownTimeout)
+	p.reporter.close()
+	s.health.enter(phaseEnded)
 	s.log.Info("server stopped", "name", s.opts.Name)
 	return err
 }

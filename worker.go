@@ -107,6 +107,7 @@ func NewWorker(opts *WorkerOptions) *Worker {
 	w.client = NewClient(w.broker, nil)
 	w.server = NewServer(w.broker, &ServerOptions{Concurrency: opts.Concurrency, Backoff: opts.Backoff, Logger: opts.Logger})
 	w.server.find, w.server.ended = w.function, w.functions.forget
+	w.server.anyName = true
 	w.scheduler = scheduler.New(w.broker, &scheduler.Options{Logger: opts.Logger})
 	orDefault(&w.opts.Retention, DefaultRetention)
 	return w

@@ -178,9 +178,12 @@ type QueueInfo struct {
 	// Dropped counts, by their status, the ended tasks that were dropped before
 	// their time, because there were more than the broker's Bounds.
 	Dropped map[task.Status]int
-	// Oldest is for how long that task has been due that waits longest, by the
-	// broker's clock; 0: none waits. Of pending tasks it looks at the first of
-	// each priority, of which a broker may look at 32.
+	// Oldest is for how long that task has been due that waits longest; 0: none
+	// waits. Of pending tasks it looks at the first of each priority, of which a
+	// broker may look at 32, and at their RunAt or EnqueuedAt, whichever is later.
+	// The second is by the clock of the producer. One that has run before tells
+	// nothing, for how long it was put off is not kept, nor one whose record a
+	// broker finds too long to read: 64 KiB.
 	Oldest time.Duration
 }
 
@@ -239,7 +242,8 @@ type Change struct {
 	Keep time.Duration
 	// Priority is their new one. Zero: as it was. A pending task keeps its turn.
 	Priority task.Priority
-	// Payload is their new one. Nil: as it was.
+	// Payload is their new one. Nil: as it was. While a task that has not ended
+	// is unique by its payload it is refused with a *task.FieldError: see Suits.
 	Payload []byte
 }
 

@@ -112,3 +112,17 @@ func (b Bounds) Keep(status task.Status, keep time.Duration) time.Duration {
 	}
 	return keep
 }
+
+// Suits returns a *task.FieldError if the change may not be made of that task as
+// it stands: while a task is unique by its payload, its payload stays.
+func (c Change) Suits(t *task.Task) error {
+	if c.Payload == nil || t.Status.Ended() || t.LockKey() == "" {
+		return nil
+	}
+	changed := *t
+	changed.Payload = c.Payload
+	if changed.LockKey() == t.LockKey() {
+		return nil
+	}
+	return &task.FieldError{Field: "Change.Payload", Rule: "must stay while the task is unique by it; a Unique.Key makes it free"}
+}

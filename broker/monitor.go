@@ -116,8 +116,10 @@ type Tally struct {
 	Completed int64
 	Failed    int64 // ended as failed
 	Retried   int64 // failed, and run again
-	// Wait is the time from when a task was due until it started, of first
-	// deliveries alone. Run is how long the handler took, of each attempt that
+	// Wait is the time from when a task was due, by its RunAt or EnqueuedAt,
+	// whichever is later, until it started: of those whose record can tell, not
+	// of tasks that a worker lost, that were run anew, or that waited for others
+	// of their kind. EnqueuedAt is by the clock of the producer. Run is how long the handler took, of each attempt that
 	// ended as one of the three.
 	Wait, Run Histogram
 }

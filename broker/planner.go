@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -41,4 +42,12 @@ type ScheduleInfo struct {
 	ScheduleState
 	Paused bool
 	Plan   // zero while nobody has said so
+}
+
+// Check returns a *task.FieldError unless a schedule can be noted to do this.
+func (p *Plan) Check() error {
+	if p.Task == nil {
+		return &task.FieldError{Field: "Plan.Task", Rule: "must not be nil"}
+	}
+	return nil
 }

@@ -135,8 +135,8 @@ if #ARGV > 3 + 3 * count then
       end
       replace(holder, at, record, priority, due)
       say(i, '=', holder)
-    elseif mode == 'l' and at and lock[3] ~= '' and view(lock[3]) then
-      replace(lock[3], view(lock[3]), record, priority, HELD)
+    elseif mode == 'l' and at and lock[3] ~= '' and (view(lock[3]) or {}).set then
+      replace(lock[3], view(lock[3]), record, priority)
       say(i, '=', lock[3])
     elseif mode == 'l' and waits then
       replace(holder, at, record, priority)

@@ -48,6 +48,21 @@ var examine string
 //go:embed mend.lua
 var mend string
 
+//go:embed plan.lua
+var plan string
+
+//go:embed beat.lua
+var beat string
+
+//go:embed servers.lua
+var servers string
+
+//go:embed record.lua
+var record string
+
+//go:embed oldest.lua
+var oldest string
+
 // Enqueue returns the source of enqueue.lua, with what it shares with others.
 func Enqueue() string { return prelude + locks + enqueue }
 
@@ -80,3 +95,18 @@ func Examine() string { return prelude + sight + examine }
 
 // Mend returns the source of mend.lua, with what it shares with others.
 func Mend() string { return prelude + locks + sight + mend }
+
+// Plan returns the source of plan.lua, with the shared prelude.
+func Plan() string { return prelude + plan }
+
+// Beat returns the source of beat.lua, with the shared prelude.
+func Beat() string { return prelude + beat }
+
+// Servers returns the source of servers.lua, with the shared prelude.
+func Servers() string { return prelude + servers }
+
+// Record returns the source of record.lua, with the shared prelude.
+func Record() string { return prelude + record }
+
+// Oldest returns the source of oldest.lua, with the shared prelude.
+func Oldest() string { return prelude + oldest }

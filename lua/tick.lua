@@ -1,8 +1,8 @@
 -- tick enqueues the task of one tick of a schedule, unless that tick or a later
--- one was taken before.
+-- one was taken before. A tick of a halted schedule is taken without its task.
 --
 -- KEYS   1 tasks  2 pending  3 scheduled  4 seq  5 wake  6 reply  7 schedules
---        8 completed  9 failed  10 cancelled
+--        8 completed  9 failed  10 cancelled  11 halted
 -- ARGV   1 call number  2 ms to remember the reply  3 schedule  4 tick in ms
 --        5 '1': not while the task of the last tick has not ended
 --        6 id  7 its score as a delayed task (due 0: now)  8 record
@@ -33,6 +33,9 @@ local function ended(other)
 end
 local enqueue = redis.call('HEXISTS', tasks, id) == 0
 if ARGV[5] == '1' and before ~= '' and not ended(before) then
+  enqueue = false
+end
+if redis.call('SISMEMBER', KEYS[11], schedule) == 1 then
   enqueue = false
 end
 local number = sequence(seq)

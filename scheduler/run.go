@@ -129,6 +129,7 @@ func (s *Scheduler) attempt(ctx context.Context, e *entry) error {
 		if err := s.join(ctx, e); err != nil {
 			return err
 		}
+		defer s.plan(ctx, e)
 	}
 	s.mu.Lock()
 	now := s.clock.now()

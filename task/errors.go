@@ -18,6 +18,11 @@ var (
 	// answer in time. Whether it has acted is unknown; giving it the
 	// identical task again is safe.
 	ErrUnavailable = errors.New("broker unavailable")
+	// ErrNotDurable means that the broker has taken the task, but that the
+	// replicas or the disk that should have it, too, did not follow in time. It
+	// comes with ErrUnavailable if they may yet: giving the identical task again
+	// is safe.
+	ErrNotDurable = errors.New("not durable yet")
 	// ErrClosed means that the broker was closed.
 	ErrClosed = errors.New("broker closed")
 	// ErrStarted is what Run and Start return when called a second time.

@@ -8,7 +8,7 @@ func flawsByRule() map[string][]string {
 	for _, some := range []map[string][]string{
 		enqueueFlaws(), leaseFlaws(), wakeFlaws(), fenceFlaws(), orderFlaws(), timeFlaws(),
 		settleFlaws(), malformedFlaws(), replyFlaws(), inspectFlaws(), timetableFlaws(),
-		uniqueFlaws(), gatherFlaws(), reviseFlaws(), newsFlaws(),
+		uniqueFlaws(), gatherFlaws(), reviseFlaws(), newsFlaws(), monitorFlaws(), surveyFlaws(),
 	} {
 		maps.Copy(all, some)
 	}
@@ -262,6 +262,7 @@ func uniqueFlaws() map[string][]string {
 		"P14/with Latest the next one wakes a blocked Lease":                               {"the end of another task wakes nobody"},
 		"P14/with Latest the next one starts when the other was deleted or cancelled":      {"Revise does nothing"},
 		"P14/with Latest the newest one runs last, though the other was handed back":       {"replaces a task that was handed back"},
+		"P14/with Latest one that an operator has run makes room for another":              {"replaces a task that runs before its turn"},
 		"P14/of many that come at once one has the lock":                                   {"never excludes"},
 		"P14/locks outlive a restart":                                                      {"a restart loses locks"},
 		"P14/what happens is up to the mode of the holder":                                 {"judges by the newcomer's mode"},
@@ -270,6 +271,7 @@ func uniqueFlaws() map[string][]string {
 		"P14/without a Key the name and the payload count":                                 {"ignores the payload in a lock"},
 		"P10/a task whose ID is in use leaves the lock as it was":                          {"takes the lock before it judges the ID", "judges the lock before the ID"},
 		"P14/a task that runs again takes its lock again":                                  {"a rerun takes no lock"},
+		"P14/a task that is unique by its payload keeps it until its end":                  {"a revision changes what a task is unique by"},
 	}
 }
 
@@ -329,5 +331,40 @@ func newsFlaws() map[string][]string {
 		"P9/of ended tasks beyond the bound those go that would go first": {"drops those first that would go last", "drops those first that ended first"},
 		"P9/what is bound to none is not kept":                            {"ignores bounds"},
 		"P9/an ended task is kept no longer than the bound says":          {"ignores bounds"},
+	}
+}
+
+func monitorFlaws() map[string][]string {
+	return map[string][]string{
+		"P18/a server is listed with what it said last, until it departs":       {"forgets what a server says", "Depart does nothing"},
+		"P18/a server that is not heard of any more is gone":                    {"keeps servers for ever"},
+		"P18/pages show every server":                                           {"shows one page of servers"},
+		"P18/a server's lists are cut to what is kept":                          {"keeps all that servers say"},
+		"P18/figures add up, by name and in all":                                {"knows the last figures alone"},
+		"P18/figures belong to their queue and their minute":                    {"knows figures once for all queues", "ignores the time of figures"},
+		"P18/figures of two processes add up":                                   {"knows the last figures alone"},
+		"P9/figures go after a day":                                             {"keeps figures for ever"},
+		"P6/figures are not doubled":                                            {"makes a change again whose reply was lost"},
+		"P18/what goes before a pending task is counted":                        {"does not count what goes before", "ignores priority"},
+		"P18/a running task's lease is told":                                    {"tells of no lease"},
+		"P18/a task that waits for another's end tells for which":               {"does not tell who is waited for"},
+		"P18/the age of the oldest waiting task is known":                       {"takes the first for the oldest"},
+		"P18/a schedule is listed with its plan":                                {"forgets plans", "keeps the first plan"},
+		"P18/pages show every schedule of a queue":                              {"shows one page of schedules", "lists the schedules of all queues"},
+		"P18/a schedule that was left is forgotten with its plan and its pause": {"Leave does nothing", "notes plans that nobody joined"},
+		"P16/the ticks of a paused schedule pass without their tasks":           {"PauseSchedule does nothing", "a tick of a paused schedule is made up for"},
+		"P18/the caller may change a plan afterwards":                           {"hands out its own task"},
+		"P10/a bad question about schedules is refused":                         {"does not check requests"},
+		"P10/a bad question of a monitor is refused":                            {"does not check requests"},
+	}
+}
+
+func surveyFlaws() map[string][]string {
+	return map[string][]string{
+		"P18/a survey tells of each queue what inspection does": {"counts running tasks as pending"},
+		"P18/a survey tells how long the oldest task waits":     {"surveys without a clock"},
+		"P18/a task that has run before tells no age":           {"takes the age of a retry for its wait"},
+		"P10/a bad queue spoils no survey but its own":          {"fails a call as a whole", "does not check requests"},
+		"P13/a survey is not stopped by a malformed task":       {"surveys no malformed task"},
 	}
 }

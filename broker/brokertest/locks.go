@@ -16,6 +16,7 @@ func latestRules() []rule {
 		{exclusive, "with Latest the next one wakes a blocked Lease", latestWakes},
 		{exclusive, "with Latest the next one starts when the other was deleted or cancelled", latestFreed},
 		{exclusive, "with Latest the newest one runs last, though the other was handed back", latestHandedBack},
+		{exclusive, "with Latest one that an operator has run makes room for another", latestRunEarly},
 	}
 }
 
@@ -115,6 +116,35 @@ func latestHandedBack(s *trial) {
 	}
 	s.end(held)
 	s.onlyOne("newest")
+}
+
+// latestRunEarly has the one that waits run beside the one that it waits for.
+func latestRunEarly(s *trial) {
+	for _, label := range []string{"ends last", "ends first"} {
+		s.enqueue(unique("first", task.Latest))
+		first := s.lease()
+		next := unique("next", task.Latest)
+		s.standsAlone(next)
+		s.revise(broker.Change{Status: task.StatusPending}, next.ID)
+		early := s.lease()
+		s.standsAlone(unique(label, task.Latest))
+		s.nothing()
+		if label == "ends last" {
+			s.end(early)
+			s.nothing()
+			s.end(first)
+			s.onlyOne(label)
+			continue
+		}
+		s.end(first)
+		last := s.lease()
+		if string(last.Task.Payload) != label {
+			s.Errorf("leased %s, want the newest", describe([]broker.Lease{last}))
+		}
+		s.end(early)
+		s.end(last)
+		s.leavesNothing()
+	}
 }
 
 func holdersMode(s *trial) {

@@ -150,6 +150,8 @@ func (m *model) standing(queue string, status task.Status) []*entry {
 type schedule struct {
 	anchor, last time.Time
 	task         uuid.UUID // of the last tick that was enqueued
+	plan         broker.Plan
+	halted       bool
 }
 
 func (m *model) schedule(queue, name string) *schedule {
@@ -213,8 +215,11 @@ func (m *model) tick(s *schedule, tick broker.Tick) bool {
 	if m.find(tick.Task.Queue, tick.Task.ID) != nil && m.has("does not record a tick with a used ID") {
 		return false
 	}
+	if s.halted && m.has("a tick of a paused schedule is made up for") {
+		return false
+	}
 	s.last = tick.At
-	if m.overlaps(s, tick) || m.find(tick.Task.Queue, tick.Task.ID) != nil {
+	if s.halted || m.overlaps(s, tick) || m.find(tick.Task.Queue, tick.Task.ID) != nil {
 		if m.has("forgets the task of a skipped tick") {
 			s.task = uuid.Nil
 		}

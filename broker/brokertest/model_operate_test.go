@@ -61,6 +61,11 @@ func (m *model) revise(e *entry, change broker.Change, turn int) error {
 }
 
 func (m *model) change(e *entry, change broker.Change, turn int) error {
+	standing := *e.task
+	standing.Status = e.status
+	if err := change.Suits(&standing); err != nil && !m.has("a revision changes what a task is unique by") {
+		return err
+	}
 	if change.Status == task.StatusPending {
 		if err := m.again(e, change.Delay+time.Duration(turn)*change.Spacing); err != nil {
 			return err
@@ -228,7 +233,7 @@ func (m *model) Queue(_ context.Context, queue string) (broker.QueueInfo, error)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	info := broker.QueueInfo{Paused: m.paused[queue], Dropped: make(map[task.Status]int)}
+	info := broker.QueueInfo{Paused: m.paused[queue], Dropped: make(map[task.Status]int), Oldest: m.oldest(queue)}
 	for status, n := range m.dropped[queue] {
 		info.Dropped[status] = n
 	}

@@ -44,6 +44,9 @@ type store struct {
 	dropped   map[string]map[task.Status]int
 	listeners []*listener
 	ended     []chan struct{} // of blocked Wait calls
+
+	servers    []broker.ServerInfo
+	recordings []recording
 }
 
 type entry struct {

@@ -85,9 +85,9 @@ func (m *model) meet(key [2]string, t *task.Task) error {
 		return &task.DuplicateError{ID: l.id, Unique: !m.has("does not say that a lock is held")}
 	case mode == task.Debounce && m.waits(l.holder):
 		m.supersede(l.holder, t, m.debounced(l, t))
-	case mode == task.Latest && m.waits(l.holder) && (!m.open(l.next) || m.has("replaces a task that was handed back")):
+	case mode == task.Latest && m.waits(l.holder) && (!m.waits(l.next) || m.has("replaces a task that was handed back")):
 		m.supersede(l.holder, t, l.holder.at)
-	case mode == task.Latest && m.open(l.holder) && m.open(l.next):
+	case mode == task.Latest && m.open(l.holder) && (m.waits(l.next) || m.open(l.next) && m.has("replaces a task that runs before its turn")):
 		m.supersede(l.next, t, l.next.at)
 	case mode == task.Latest && m.open(l.holder) && !m.has("Latest lets both run"):
 		l.next = m.place(t, m.now().Add(1000*time.Hour))
@@ -195,7 +195,9 @@ func (m *store) tidyLocks() {
 		}
 		if l.mode == task.Latest && m.open(l.next) {
 			l.holder, l.id, l.next = l.next, l.next.id, nil
-			m.makePending(l.holder)
+			if m.waits(l.holder) {
+				m.makePending(l.holder)
+			}
 			m.wake("the end of another task")
 			continue
 		}

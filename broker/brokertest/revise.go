@@ -31,6 +31,7 @@ func rerunRules() []rule {
 		{obeyed, "an ended task that runs again begins anew and keeps its history", rerunsAnew},
 		{obeyed, "tasks that run again are spaced", rerunsSpaced},
 		{exclusive, "a task that runs again takes its lock again", rerunTakesLock},
+		{exclusive, "a task that is unique by its payload keeps it until its end", uniquePayloadStays},
 	}
 }
 
@@ -58,6 +59,25 @@ func (s *trial) isNotFound(id uuid.UUID) {
 	if got, err := s.inspector().Task(s.ctx, task.DefaultQueue, id); !errors.Is(err, task.ErrNotFound) {
 		s.Errorf("Task returned %v, %v, want ErrNotFound", got, err)
 	}
+}
+
+func uniquePayloadStays(s *trial) {
+	byPayload, byKey := newTask("old"), unique("key", task.UntilEnded)
+	byPayload.Unique.Mode = task.UntilEnded
+	s.enqueue(byPayload, byKey)
+	change := broker.Change{Payload: []byte("new")}
+	var refused *task.FieldError
+	errs := s.operator().Revise(s.ctx, task.DefaultQueue, []uuid.UUID{byPayload.ID, byKey.ID}, change)
+	if len(errs) != 2 || !errors.As(errs[0], &refused) || errs[1] != nil {
+		s.Errorf("Revise of the payload of a task unique by it, and of one by a key: %v, want the first refused with a *task.FieldError", errs)
+	}
+	got := s.lease()
+	if string(got.Task.Payload) != "old" {
+		s.Errorf("leased %s, want the task as it was", describe([]broker.Lease{got}))
+	}
+	s.settle(broker.Outcome{Lease: got, Status: task.StatusFailed, Task: got.Task, Keep: long})
+	s.revise(change, byPayload.ID)
+	s.end(s.lease())
 }
 
 func revisesWaiting(s *trial) {

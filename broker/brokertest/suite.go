@@ -100,6 +100,7 @@ const (
 	together   promise = "P15 (gathered tasks run together)"
 	obeyed     promise = "P16 (who steps in is obeyed)"
 	announced  promise = "P17 (news arrives)"
+	observed   promise = "P18 (what happens can be seen)"
 )
 
 // rule is one sentence of the contract, and how to check it.
@@ -123,5 +124,6 @@ func rules() []rule {
 		inspectRules(), timetableRules(), overlapRules(), concurrencyRules(),
 		uniqueRules(), latestRules(), lockRules(), gatherRules(),
 		reviseRules(), rerunRules(), pauseRules(), cancelRules(), waitRules(), progressRules(), boundsRules(),
+		monitorRules(), plannerRules(), surveyRules(),
 	)
 }

@@ -3,8 +3,8 @@
 //
 // What is left once everything has ended and its retention has passed is the
 // names of the queues that ever held a task, how many ended tasks of each were
-// dropped before their time, the pauses that were not ended, and the schedules
-// that were joined and not left.
+// dropped before their time, the pauses that were not ended, the schedules
+// that were joined and not left, and for a day the figures of each minute.
 package memory
 
 import (
@@ -82,9 +82,12 @@ type Broker struct {
 	paused    map[string]struct{}
 	dropped   map[string]map[task.Status]int
 	listeners map[*listener]struct{}
-	touched   []*queue  // what this call has changed
-	spare     *queue    // a forgotten one, to be used again
-	spares    sync.Pool // memory of a *task.Task that was settled
+	servers   map[string]broker.ServerInfo
+	figures   map[string]minutes // by queue
+	tidied    int64              // the minute up to which figures are gone
+	touched   []*queue           // what this call has changed
+	spare     *queue             // a forgotten one, to be used again
+	spares    sync.Pool          // memory of a *task.Task that was settled
 }
 
 var (
@@ -93,6 +96,8 @@ var (
 	_ broker.Timetable = (*Broker)(nil)
 	_ broker.Operator  = (*Broker)(nil)
 	_ broker.Notifier  = (*Broker)(nil)
+	_ broker.Monitor   = (*Broker)(nil)
+	_ broker.Planner   = (*Broker)(nil)
 )
 
 // New returns a broker with the tasks that its storage holds. Nil options are
@@ -121,6 +126,8 @@ func New(opts *Options) *Broker {
 		paused:    make(map[string]struct{}),
 		dropped:   make(map[string]map[task.Status]int),
 		listeners: make(map[*listener]struct{}),
+		servers:   make(map[string]broker.ServerInfo),
+		figures:   make(map[string]minutes),
 		spares:    sync.Pool{New: func() any { return new(task.Task) }},
 	}
 	if b.log == nil {

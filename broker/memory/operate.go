@@ -98,6 +98,9 @@ func (b *Broker) doom(e *entry, keep time.Duration) {
 
 // change makes any other change of a task that waits or has ended.
 func (b *Broker) change(e *entry, change *broker.Change, turn int, now time.Time) error {
+	if err := change.Suits(e.task); err != nil {
+		return err
+	}
 	t, at := e.task.Clone(), e.key.at
 	if change.Priority != 0 {
 		t.Priority = change.Priority
@@ -192,14 +195,22 @@ func (b *Broker) isPaused(queue string) bool {
 
 // Queue implements broker.Inspector.
 func (b *Broker) Queue(_ context.Context, queue string) (broker.QueueInfo, error) {
-	_, now, err := b.inspect(queue)
+	q, now, err := b.inspect(queue)
 	if err != nil {
 		return broker.QueueInfo{}, err
 	}
 	defer b.exit(now, 0)
-	info := broker.QueueInfo{Paused: b.isPaused(queue), Dropped: make(map[task.Status]int)}
-	for status, n := range b.dropped[queue] {
+	return b.info(queue, q, now), nil
+}
+
+// info returns what is known of a queue; q is nil if it holds no task.
+func (b *Broker) info(name string, q *queue, now time.Time) broker.QueueInfo {
+	info := broker.QueueInfo{Paused: b.isPaused(name), Dropped: make(map[task.Status]int)}
+	for status, n := range b.dropped[name] {
 		info.Dropped[status] = n
 	}
-	return info, nil
+	if q != nil {
+		info.Oldest = q.oldest(now)
+	}
+	return info
 }

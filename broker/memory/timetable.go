@@ -18,6 +18,8 @@ type schedule struct {
 	anchor time.Time
 	last   time.Time // the last tick taken
 	task   uuid.UUID // the last one that stood for a tick
+	plan   broker.Plan
+	paused bool
 }
 
 // Join implements broker.Timetable. The anchor is in whole milliseconds, as ticks
@@ -71,7 +73,7 @@ func (b *Broker) Tick(_ context.Context, tick broker.Tick) (broker.Ticked, error
 	if !tick.At.After(s.last) {
 		return ticked, nil
 	}
-	if !tick.NoOverlap || !b.unended(tick.Task.Queue, s.task) {
+	if !s.paused && (!tick.NoOverlap || !b.unended(tick.Task.Queue, s.task)) {
 		if ticked.Enqueued, err = b.enqueueTick(tick.Task, now); err != nil {
 			return broker.Ticked{}, err
 		}

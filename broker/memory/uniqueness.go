@@ -75,9 +75,9 @@ func (b *Broker) enqueueUnique(t *task.Task, digest string, now time.Time) error
 		return &task.DuplicateError{ID: h.task, Unique: true}
 	case h.mode == task.Debounce && h.holder.waits():
 		return b.supersede(h.holder, t, debounced(h, t, now))
-	case h.mode == task.Latest && h.holder.unended() && h.next != nil:
+	case h.mode == task.Latest && h.holder.unended() && h.next.waits():
 		h.due = nanos(t.RunAt)
-		return b.supersede(h.next, t, held)
+		return b.supersede(h.next, t, h.next.key.at)
 	case h.mode == task.Latest && h.holder.waits():
 		return b.supersede(h.holder, t, h.holder.key.at)
 	case h.mode == task.Latest && h.holder.unended():
@@ -112,6 +112,9 @@ func (b *Broker) follow(h *hold, t *task.Task) error {
 	id := b.storageID(t)
 	if err := b.save(t, id, held); err != nil {
 		return err
+	}
+	if h.next != nil { // an operator had it run before its turn
+		h.next.hold = nil
 	}
 	h.next, h.due = b.insert(t, id, held), nanos(t.RunAt)
 	h.next.hold = h
@@ -244,6 +247,9 @@ func (b *Broker) unlock(e *entry, now int64) {
 func (b *Broker) promoteNext(h *hold, now int64) {
 	next := h.next
 	h.holder, h.task, h.next = next, next.task.ID, nil
+	if next.task.Status != task.StatusScheduled { // an operator has had it run
+		return
+	}
 	b.lift(next)
 	next.task.Status = task.StatusScheduled
 	due := h.due

@@ -115,15 +115,31 @@ func (s *batcher) send(items []item) []error {
 		k := s.broker.keys(queue)
 		calls[i] = scriptCall{s.keys(k, s.caller), s.args(number, k, items, members[queue])}
 	}
-	var also func(goredis.Pipeliner)
+	var also *naming
 	if s.register {
-		also = s.broker.registry.add(ctx, s.broker, queues)
+		also = s.broker.registry.name(ctx, s.broker, queues)
 	}
-	cmds := s.script.runAll(ctx, s.broker.client, calls, also)
+	var cmds []*goredis.Cmd
+	waits := make([]error, len(calls))
+	if durable := &s.broker.durable; s.register && durable.asked() {
+		cmds, waits = s.script.runDurably(ctx, s.broker.client, calls, also, durable)
+	} else {
+		cmds = s.script.runAll(ctx, s.broker.client, calls, also)
+	}
 
 	errs := make([]error, len(items))
 	for i, queue := range queues {
-		judge(cmds[i], s.doing, members[queue], errs, func(at int, r remark) error { return s.refusal(items[at].id, r) })
+		late := wrap(s.doing, waits[i])
+		for _, at := range members[queue] {
+			errs[at] = late
+		}
+		judge(cmds[i], s.doing, members[queue], errs, func(at int, r remark) error {
+			err := s.refusal(items[at].id, r)
+			if joined, ok := err.(*joinedError); ok {
+				joined.also = late
+			}
+			return err
+		})
 	}
 	return orNil(errs)
 }

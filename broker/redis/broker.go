@@ -38,6 +38,10 @@ type Options struct {
 	// Bounds say how many ended tasks of each queue stay readable. Every
 	// process of a fleet should say the same. Default: see broker.Bounds.
 	Bounds broker.Bounds
+	// Durability says what has to have a task before Enqueue calls it taken. If
+	// they do not follow in time its error is task.ErrNotDurable. Default: the
+	// server's memory.
+	Durability Durability
 	// Logger gets warnings about the server's settings, malformed records
 	// and lost connections. Default: silent.
 	Logger *slog.Logger
@@ -61,7 +65,9 @@ type Broker struct {
 	revisions *batcher
 	news      newsroom
 	bounds    broker.Bounds
+	durable   Durability
 	ticks     counter
+	recorder  recorder
 	stations  stations
 	ctx       context.Context // ends with Close
 	end       context.CancelFunc
@@ -76,6 +82,8 @@ var (
 	_ broker.Timetable = (*Broker)(nil)
 	_ broker.Operator  = (*Broker)(nil)
 	_ broker.Notifier  = (*Broker)(nil)
+	_ broker.Monitor   = (*Broker)(nil)
+	_ broker.Planner   = (*Broker)(nil)
 )
 
 // New returns a broker on a client that the caller has and goes on owning:
@@ -105,7 +113,7 @@ func New(client goredis.UniversalClient, opts *Options) *Broker {
 	refreshed(client)
 	b.ctx, b.end = context.WithCancel(context.Background())
 	b.enqueues, b.settles, b.revisions = newEnqueues(b), newSettles(b), newRevisions(b)
-	b.bounds = opts.Bounds
+	b.bounds, b.durable = opts.Bounds, opts.Durability
 	return b
 }
 
@@ -121,7 +129,7 @@ func (o *Options) check() error {
 	if o.IdlePoll != 0 && o.IdlePoll < 100*time.Millisecond {
 		return &task.FieldError{Field: "Options.IdlePoll", Rule: "must be at least 100ms", Value: o.IdlePoll.String()}
 	}
-	return nil
+	return o.Durability.check()
 }
 
 func orDefault[T comparable](value, fallback T) T {

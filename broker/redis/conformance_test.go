@@ -53,6 +53,7 @@ func TestConformanceOnRedis(t *testing.T) {
 // bench gives each broker of the suite a key prefix and a client of its own.
 type bench struct {
 	addr   func(testing.TB) string // or a URL
+	user   string                  // name:password@ of the brokers, if not everybody's
 	mu     sync.Mutex
 	places map[broker.Broker]*place
 	clocks map[string]*clock // by address
@@ -114,7 +115,11 @@ func (b *bench) bounded(t testing.TB, bounds broker.Bounds) broker.Broker {
 
 func (b *bench) connect(t testing.TB, p place) broker.Broker {
 	p.wire = &lossyWire{}
-	client := clientOf(t, p.addr, p.wire)
+	addr := p.addr
+	if b.user != "" {
+		addr = "redis://" + b.user + addr
+	}
+	client := clientOf(t, addr, p.wire)
 	opened := redis.New(client, &redis.Options{Prefix: p.prefix, Bounds: p.bounds})
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -155,7 +160,7 @@ func (b *bench) leftovers(t testing.TB, opened broker.Broker) []string {
 	for _, key := range keys {
 		_, rest, _ := strings.Cut(key, "}:")
 		switch {
-		case key == p.prefix+":queues", rest == "seq", rest == "wake", rest == "schedules", rest == "dropped", strings.HasPrefix(rest, "reply:"):
+		case key == p.prefix+":queues", rest == "seq", rest == "wake", rest == "schedules", rest == "dropped", strings.HasPrefix(rest, "reply:"), strings.HasPrefix(rest, "figures:"):
 		default:
 			left = append(left, key)
 		}

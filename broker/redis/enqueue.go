@@ -25,7 +25,7 @@ func (b *Broker) Enqueue(ctx context.Context, tasks []*task.Task) []error {
 	for i, err := range b.enqueues.do(ctx, items) {
 		var joined *joinedError
 		if errors.As(err, &joined) {
-			tasks[at[i]].ID, err = joined.id, nil
+			tasks[at[i]].ID, err = joined.id, joined.also
 		}
 		errs[at[i]] = err
 	}

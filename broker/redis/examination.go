@@ -48,7 +48,7 @@ var typesOf = map[string]string{
 	"tasks": "hash", "pending": "zset", "scheduled": "zset", "retrying": "zset", "running": "zset",
 	"completed": "zset", "failed": "zset", "cancelled": "zset", "seq": "string", "wake": "zset",
 	"schedules": "hash", "locks": "hash", "lapses": "zset", "cancelling": "hash", "progress": "hash",
-	"waited": "zset", "paused": "string", "dropped": "hash",
+	"waited": "zset", "paused": "string", "dropped": "hash", "plans": "hash", "halted": "set",
 }
 
 // taskKeys are the names of those that the examine script reads.

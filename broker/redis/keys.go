@@ -33,6 +33,8 @@ func (k keys) cancelled() string  { return k.base + "cancelled" }
 func (k keys) seq() string        { return k.base + "seq" }
 func (k keys) wake() string       { return k.base + "wake" }
 func (k keys) schedules() string  { return k.base + "schedules" }
+func (k keys) plans() string      { return k.base + "plans" }
+func (k keys) halted() string     { return k.base + "halted" }
 func (k keys) paused() string     { return k.base + "paused" }
 func (k keys) dropped() string    { return k.base + "dropped" }
 func (k keys) locks() string      { return k.base + "locks" }
@@ -45,6 +47,13 @@ func (k keys) cancelling() string { return k.base + "cancelling" }
 func (k keys) news() string { return k.base + "news" }
 
 func (k keys) reply(caller string) string { return k.base + "reply:" + caller }
+
+// figures is the key of a minute since 1970.
+func (k keys) figures(minute int64) string {
+	return k.base + figuresName + strconv.FormatInt(minute, 10)
+}
+
+const figuresName = "figures:"
 
 // The KEYS of each script, in the order in which it documents them.
 
@@ -96,8 +105,14 @@ func (k keys) find() []string {
 func (k keys) tick(caller string) []string {
 	return []string{
 		k.tasks(), k.pending(), k.scheduled(), k.seq(), k.wake(), k.reply(caller), k.schedules(),
-		k.completed(), k.failed(), k.cancelled(),
+		k.completed(), k.failed(), k.cancelled(), k.halted(),
 	}
+}
+
+func (k keys) plan() []string { return []string{k.schedules(), k.plans(), k.halted()} }
+
+func (k keys) oldest() []string {
+	return []string{k.tasks(), k.pending(), k.scheduled(), k.retrying()}
 }
 
 func (k keys) examine() []string {

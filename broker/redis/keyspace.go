@@ -80,7 +80,11 @@ func (s *keyspace) see(ctx context.Context, c goredis.Cmdable, page []string) er
 		queue, name, ok := s.split(key)
 		caller, reply := strings.CutPrefix(name, "reply:")
 		switch {
-		case key == s.queuesKey():
+		case key == s.queuesKey(), key == s.serversKey(), key == s.serverInfoKey():
+		case ok && strings.HasPrefix(name, figuresName):
+			if err := s.checkFigures(ctx, c, queue, key); err != nil {
+				return err
+			}
 		case !ok && s.foreign(key):
 		case !ok || !reply && typesOf[name] == "" || reply && caller == "":
 			s.report(queue, key, KindLostKey, "no part of Jobsy uses it")
@@ -110,19 +114,32 @@ func (s *keyspace) split(key string) (queue, name string, ok bool) {
 func (s *keyspace) foreign(key string) bool {
 	before, rest, ok := strings.Cut(key, ":{")
 	if !ok {
-		return strings.HasSuffix(key, ":queues")
+		return strings.HasSuffix(key, ":queues") || strings.HasSuffix(key, ":servers")
+	}
+	if strings.HasSuffix(before, ":server-info") {
+		return true
 	}
 	_, name, ok := strings.Cut(rest, "}:")
-	return ok && before != s.prefix && (typesOf[name] != "" || strings.HasPrefix(name, "reply:"))
+	return ok && before != s.prefix &&
+		(typesOf[name] != "" || strings.HasPrefix(name, "reply:") || strings.HasPrefix(name, figuresName))
 }
 
 func (s *keyspace) checkReply(ctx context.Context, c goredis.Cmdable, queue, key string) error {
+	return s.checkPassing(ctx, c, queue, key, "string")
+}
+
+func (s *keyspace) checkFigures(ctx context.Context, c goredis.Cmdable, queue, key string) error {
+	return s.checkPassing(ctx, c, queue, key, "hash")
+}
+
+// checkPassing looks at a key that has to go by itself.
+func (s *keyspace) checkPassing(ctx context.Context, c goredis.Cmdable, queue, key, want string) error {
 	kind, err := c.Type(ctx, key).Result()
 	if err != nil {
 		return err
 	}
-	if kind != "string" && kind != "none" {
-		s.report(queue, key, KindBadType, "it is a "+kind+", not a string")
+	if kind != want && kind != "none" {
+		s.report(queue, key, KindBadType, "it is a "+kind+", not a "+want)
 		return nil
 	}
 	left, err := c.PTTL(ctx, key).Result()

@@ -32,7 +32,10 @@ func retaken(t *task.Task) string {
 
 // joinedError tells that a task took the place of another one, or became a
 // member of it. It does not leave this package.
-type joinedError struct{ id uuid.UUID }
+type joinedError struct {
+	id   uuid.UUID
+	also error // what is to be said of it besides, or nil
+}
 
 func (e *joinedError) Error() string { return "joined task " + e.id.String() }
 
@@ -46,7 +49,7 @@ func notEnqueued(id uuid.UUID, r remark) error {
 	case err != nil:
 		return err
 	case r.mark == '=':
-		return &joinedError{other}
+		return &joinedError{id: other}
 	}
 	return &task.DuplicateError{ID: other, Unique: true}
 }

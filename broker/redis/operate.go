@@ -147,6 +147,11 @@ func (b *Broker) revision(queue string, id uuid.UUID, seen *sighting, change *br
 	} else if err != nil {
 		t = &task.Task{ID: id, Priority: task.MediumPriority} // it can be deleted all the same
 	}
+	standing := *t
+	standing.Status = status
+	if err := change.Suits(&standing); err != nil {
+		return nil, err
+	}
 	to, ms := destination(change, turn)
 	apply(t, status, change)
 	digest, retake := t.LockKey(), ""

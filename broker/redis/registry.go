@@ -20,25 +20,48 @@ type registry struct {
 	added map[string]time.Time
 }
 
-// add returns what a pipeline has to do besides, or nil. The set may name a
+// naming adds queues to the set on the way of a pipeline.
+type naming struct {
+	ctx      context.Context
+	registry *registry
+	key      string
+	queues   []any
+	cmd      *goredis.IntCmd
+}
+
+// name returns what a pipeline has to do besides, or nil. The set may name a
 // queue that has no task, but no task lives in a queue that it does not name
 // for longer than registryTTL.
-func (r *registry) add(ctx context.Context, b *Broker, queues []string) func(goredis.Pipeliner) {
+func (r *registry) name(ctx context.Context, b *Broker, queues []string) *naming {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := &naming{ctx: ctx, registry: r, key: b.queuesKey()}
+	now := time.Now()
+	for _, queue := range queues {
+		if now.Sub(r.added[queue]) > registryTTL {
+			n.queues = append(n.queues, queue)
+		}
+	}
+	if n.queues == nil {
+		return nil
+	}
+	return n
+}
+
+func (n *naming) send(p goredis.Pipeliner) { n.cmd = p.SAdd(n.ctx, n.key, n.queues...) }
+
+// note remembers the queues, if they were added.
+func (n *naming) note() {
+	if n.cmd.Err() != nil {
+		return
+	}
+	r := n.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.added == nil || len(r.added) > registryMax {
 		r.added = make(map[string]time.Time)
 	}
-	now := time.Now()
-	var fresh []any
-	for _, queue := range queues {
-		if now.Sub(r.added[queue]) > registryTTL {
-			r.added[queue] = now
-			fresh = append(fresh, queue)
-		}
+	for _, queue := range n.queues {
+		r.added[queue.(string)] = time.Now()
 	}
-	if fresh == nil {
-		return nil
-	}
-	return func(p goredis.Pipeliner) { p.SAdd(ctx, b.queuesKey(), fresh...) }
 }

@@ -36,6 +36,12 @@ var (
 
 	examineScript = newScript(lua.Examine())
 	mendScript    = newScript(lua.Mend())
+
+	planScript    = newScript(lua.Plan())
+	beatScript    = newScript(lua.Beat())
+	serversScript = newScript(lua.Servers())
+	recordScript  = newScript(lua.Record())
+	oldestScript  = newScript(lua.Oldest())
 )
 
 func (s script) run(ctx context.Context, c goredis.UniversalClient, keys []string, args ...any) (any, error) {
@@ -53,7 +59,7 @@ type scriptCall struct {
 }
 
 // runAll makes several calls, and what else there is, in one round trip.
-func (s script) runAll(ctx context.Context, c goredis.UniversalClient, calls []scriptCall, also func(goredis.Pipeliner)) []*goredis.Cmd {
+func (s script) runAll(ctx context.Context, c goredis.UniversalClient, calls []scriptCall, also *naming) []*goredis.Cmd {
 	cmds := make([]*goredis.Cmd, len(calls))
 	if len(calls) == 1 && also == nil { // cheaper than a pipeline
 		cmds[0] = c.EvalSha(ctx, s.digest, calls[0].keys, calls[0].args...)
@@ -65,20 +71,33 @@ func (s script) runAll(ctx context.Context, c goredis.UniversalClient, calls []s
 			cmds[i] = p.EvalSha(ctx, s.digest, call.keys, call.args...)
 		}
 		if also != nil {
-			also(p)
+			also.send(p)
 		}
 		return nil
 	})
+	if also != nil {
+		also.note()
+	}
 	return s.known(ctx, c, calls, cmds)
 }
 
-// known repeats what the server did not know the script for.
+// known repeats what the server did not know the script for, in one round trip.
 func (s script) known(ctx context.Context, c goredis.UniversalClient, calls []scriptCall, cmds []*goredis.Cmd) []*goredis.Cmd {
+	var unknown []int
 	for i, cmd := range cmds {
 		if goredis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
-			cmds[i] = c.Eval(ctx, s.source, calls[i].keys, calls[i].args...)
+			unknown = append(unknown, i)
 		}
 	}
+	if len(unknown) == 0 {
+		return cmds
+	}
+	_, _ = c.Pipelined(ctx, func(p goredis.Pipeliner) error {
+		for _, i := range unknown {
+			cmds[i] = p.Eval(ctx, s.source, calls[i].keys, calls[i].args...)
+		}
+		return nil
+	})
 	return cmds
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
@@ -50,7 +52,7 @@ func (b *Broker) Tick(ctx context.Context, tick broker.Tick) (broker.Ticked, err
 	calls := []scriptCall{{b.keys(queue).tick(b.instance + ":t"), args}}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	cmd := tickScript.runAll(ctx, b.client, calls, b.registry.add(ctx, b, []string{queue}))[0]
+	cmd := tickScript.runAll(ctx, b.client, calls, b.registry.name(ctx, b, []string{queue}))[0]
 	if cmd.Err() != nil {
 		return broker.Ticked{}, wrap("tick in redis", cmd.Err())
 	}
@@ -69,7 +71,14 @@ func (b *Broker) Leave(ctx context.Context, queue, schedule string) error {
 	if err := b.readyFor(ctx, queue, schedule); err != nil {
 		return err
 	}
-	return wrap("leave a schedule in redis", b.client.HDel(ctx, b.keys(queue).schedules(), schedule).Err())
+	k := b.keys(queue)
+	_, err := b.client.TxPipelined(ctx, func(p goredis.Pipeliner) error {
+		p.HDel(ctx, k.plans(), schedule)
+		p.SRem(ctx, k.halted(), schedule)
+		p.HDel(ctx, k.schedules(), schedule)
+		return nil
+	})
+	return wrap("leave a schedule in redis", err)
 }
 
 func (b *Broker) readyFor(ctx context.Context, queue, schedule string) error {

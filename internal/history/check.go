@@ -81,7 +81,7 @@ type key struct{ queue, id string }
 // life is all that is known of one task. Events are in the order in which they
 // ended.
 type life struct {
-	enqueues, leases, extends, starts, ends, settles, revises, endings []*Event
+	enqueues, leases, extends, starts, ends, settlings, settles, revises, endings []*Event
 }
 
 type checker struct {
@@ -109,12 +109,29 @@ func (c *checker) gather() {
 			*list = append(*list, e)
 		}
 	}
+	for _, l := range c.tasks {
+		l.unanswered()
+	}
+}
+
+// unanswered adds the settlements whose answers nobody has recorded.
+func (l *life) unanswered() {
+	for _, e := range l.settlings {
+		answered := slices.ContainsFunc(l.settles, func(s *Event) bool {
+			return s.Process == e.Process && s.Token == e.Token && s.Begin.Equal(e.Begin)
+		})
+		if !answered {
+			settle := *e
+			settle.Type, settle.Answer = TypeSettle, Unknown
+			l.settles = append(l.settles, &settle)
+		}
+	}
 }
 
 func (l *life) list(t Type) *[]*Event {
 	return map[Type]*[]*Event{
 		TypeEnqueue: &l.enqueues, TypeTick: &l.enqueues, TypeLease: &l.leases, TypeExtend: &l.extends,
-		TypeStart: &l.starts, TypeEnd: &l.ends, TypeSettle: &l.settles, TypeRevise: &l.revises, TypeEnded: &l.endings,
+		TypeStart: &l.starts, TypeEnd: &l.ends, TypeSettling: &l.settlings, TypeSettle: &l.settles, TypeRevise: &l.revises, TypeEnded: &l.endings,
 	}[t]
 }
 

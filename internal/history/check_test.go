@@ -50,6 +50,13 @@ func settle(second float64, token int64, status string) history.Event {
 	return at(second, history.Event{Type: history.TypeSettle, Token: token, Status: status, Answer: history.Accepted})
 }
 
+// settling is a settlement of which only the beginning is known.
+func settling(second float64, token int64, status string) history.Event {
+	return with(settle(second, token, status), func(e *history.Event) {
+		e.Type, e.Answer = history.TypeSettling, ""
+	})
+}
+
 func extend(second float64, token int64) history.Event {
 	return at(second, history.Event{Type: history.TypeExtend, Token: token, Answer: history.Accepted, Until: moment(second + 10)})
 }
@@ -128,6 +135,11 @@ var cases = []struct {
 	{"leased after a release that is unknown", "", nil, []history.Event{
 		enqueue(0), lease(1, 1), with(settle(2, 1, "pending"), answer(history.Unknown)), lease(3, 2), settle(4, 2, "completed")}},
 
+	{"leased after a settlement that was cut short", "", nil, []history.Event{
+		enqueue(0), lease(1, 1), settling(2, 1, "retrying"), lease(3, 2), settle(4, 2, "completed")}},
+	{"leased after a settlement that was refused", history.TwoLeases, nil, []history.Event{
+		enqueue(0), lease(1, 1), settling(2, 1, "retrying"), with(settle(2, 1, "retrying"), answer(history.Refused)),
+		lease(3, 2), settle(4, 2, "completed")}},
 	{"a token that does not grow", history.Fenced, nil, []history.Event{enqueue(0), lease(1, 2), lease(12, 1), settle(13, 1, "completed")}},
 	{"a lost lease settled", history.Fenced, nil, []history.Event{enqueue(0), lease(1, 1), lease(12, 2), settle(13, 1, "completed")}},
 	{"a lost lease extended", history.Fenced, nil, []history.Event{enqueue(0), lease(1, 1), lease(12, 2), extend(13, 1), settle(14, 2, "completed")}},

@@ -16,9 +16,12 @@ const (
 	TypeExtend  Type = "extend"  // it asked for more time
 	TypeStart   Type = "start"   // a handler began
 	TypeEnd     Type = "end"     // a handler returned
-	TypeSettle  Type = "settle"  // a worker said what becomes of the task
-	TypeRevise  Type = "revise"  // an operator did
-	TypeEnded   Type = "ended"   // somebody saw the task ended
+	// A worker is about to say what becomes of the task. If it is killed before
+	// the answer comes, this is all there is to know.
+	TypeSettling Type = "settling"
+	TypeSettle   Type = "settle" // a worker said so
+	TypeRevise   Type = "revise" // an operator did
+	TypeEnded    Type = "ended"  // somebody saw the task ended
 )
 
 // Answer is how a call was answered.

@@ -132,17 +132,20 @@ func (b *recorded) Extend(ctx context.Context, leases []broker.Lease, by time.Du
 	return errs
 }
 
-// Settle records the outcomes.
+// Settle records the outcomes, before they are sent and after.
 func (b *recorded) Settle(ctx context.Context, outcomes []broker.Outcome) []error {
-	begin := time.Now()
-	errs := b.Broker.Settle(ctx, outcomes)
-	events := make([]Event, len(outcomes))
+	events, begin := make([]Event, len(outcomes)), time.Now()
 	for i := range outcomes {
 		o := &outcomes[i]
-		events[i] = Event{Type: TypeSettle, Begin: begin, Answer: answerOf(at(errs, i)), Status: string(o.Status)}.of(&o.Lease)
+		events[i] = Event{Type: TypeSettling, Begin: begin, Status: string(o.Status)}.of(&o.Lease)
 		if !o.Status.Ended() && o.Status != task.StatusPending {
 			events[i].Delay = o.Delay
 		}
+	}
+	b.recorder.Record(events...)
+	errs := b.Broker.Settle(ctx, outcomes)
+	for i := range events {
+		events[i].Type, events[i].Answer, events[i].End = TypeSettle, answerOf(at(errs, i)), time.Time{}
 	}
 	b.recorder.Record(events...)
 	return errs

@@ -26,8 +26,9 @@ type process struct {
 }
 
 // launch returns once the process serves, or has ended without.
-func launch(path string, args []string) (*process, error) {
+func launch(path string, args, env []string) (*process, error) {
 	p := &process{cmd: exec.Command(path, args...), ready: make(chan error, 1), ended: make(chan struct{})}
+	p.cmd.Env = append(os.Environ(), env...)
 	endWithParent(p.cmd)
 	go p.run()
 	if err := <-p.ready; err != nil {

@@ -34,6 +34,7 @@ type Server struct {
 	dir      string
 	sentinel string // the configuration file, which a Sentinel must have
 	args     []string
+	env      []string // beside that of this process
 
 	mu      sync.Mutex
 	process *process // nil: none runs
@@ -122,7 +123,7 @@ func (s *Server) commandLine() []string {
 
 // start returns once the server says that it is ready.
 func (s *Server) start() error {
-	p, err := launch(s.path, s.commandLine())
+	p, err := launch(s.path, s.commandLine(), s.env)
 	if err != nil {
 		return err
 	}

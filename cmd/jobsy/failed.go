@@ -1,0 +1,135 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// groupView is a group of failed tasks for programs.
+type groupView struct {
+	Group   string     `json:"group"` // names it to failed retry and failed delete
+	Queue   string     `json:"queue"`
+	Name    string     `json:"name"`
+	Error   string     `json:"error"` // with … for what differs from one to the next
+	Count   int        `json:"count"`
+	First   *time.Time `json:"first"`
+	Last    *time.Time `json:"last"`
+	Example string     `json:"example"` // the id of the latest
+}
+
+// groupPage is what failed prints for programs.
+type groupPage struct {
+	Groups []groupView `json:"groups"` // the largest first
+	Total  int         `json:"total"`
+}
+
+func (a *app) failedCommand() *cobra.Command {
+	page := pager{most: 1000}
+	var queue string
+	c := &cobra.Command{
+		Use:   "failed",
+		Short: "Show failed tasks, grouped by name and kind of error; run them again or delete them",
+		Long: `Show failed tasks, grouped by name and kind of error, the largest groups first. Numbers,
+ids and quoted text in errors stand as …. It reads every failed task of the queue, a
+thousand at a time.`,
+		Example: `  jobsy failed
+  jobsy failed --queue mail --limit 5
+  jobsy failed retry 5d41402a --paced 10/s`,
+	}
+	c.AddCommand(a.failedChangeCommand(failedRetry()), a.failedChangeCommand(failedDelete()))
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usagef("%s has no command %q: it must be %s, or none", c.CommandPath(), args[0], names(c))
+		}
+		return nil
+	}
+	c.RunE = a.connected(func(ctx context.Context, s *session, _ []string) error {
+		if err := page.check(); err != nil {
+			return err
+		}
+		groups, err := s.failedGroups(ctx, queue)
+		if err != nil {
+			return err
+		}
+		return a.printGroups(groups, page.limit)
+	})
+	page.flag(c, 50)
+	c.Flags().StringVarP(&queue, "queue", "q", "", "only of this `QUEUE` (default: of all)")
+	_ = c.RegisterFlagCompletionFunc("queue", a.completeQueues) // fails only for a flag that is none
+	return c
+}
+
+func (a *app) printGroups(groups []jobsy.FailedGroup, limit int) error {
+	shownOf := groups[:min(limit, len(groups))]
+	if a.json {
+		page := groupPage{Groups: make([]groupView, len(shownOf)), Total: len(groups)}
+		for i := range shownOf {
+			page.Groups[i] = groupViewOf(&shownOf[i])
+		}
+		return a.printJSON(page)
+	}
+	if err := groupTable(shownOf, time.Now()).print(a.out); err != nil || len(shownOf) == len(groups) {
+		return err
+	}
+	return a.say("%s of %s groups; for more: --limit", numbered(len(shownOf)), numbered(len(groups)))
+}
+
+func groupTable(groups []jobsy.FailedGroup, now time.Time) *table {
+	t := newTable("GROUP", ">COUNT", "QUEUE", "NAME", "FIRST", "LAST", "ERROR")
+	for i := range groups {
+		g := &groups[i]
+		t.row(groupID(g), numbered(g.Count), brief(g.Queue, 30), brief(g.Name, 30), when(g.First, now), when(g.Last, now), brief(g.Fingerprint, 80))
+	}
+	return t
+}
+
+func groupViewOf(g *jobsy.FailedGroup) groupView {
+	return groupView{
+		Group: groupID(g), Queue: g.Queue, Name: g.Name, Error: g.Fingerprint, Count: g.Count,
+		First: stamp(g.First), Last: stamp(g.Last), Example: g.Example.ID.String(),
+	}
+}
+
+// groupID is what a group can be named by, whatever its error looks like.
+func groupID(g *jobsy.FailedGroup) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{g.Queue, g.Name, g.Fingerprint}, "\x00")))
+	return hex.EncodeToString(sum[:4])
+}
+
+// failedGroups returns the groups of a queue or, if that is "", of all.
+func (s *session) failedGroups(ctx context.Context, queue string) ([]jobsy.FailedGroup, error) {
+	queues := []string{queue}
+	if queue == "" {
+		var err error
+		if queues, err = s.broker.Queues(ctx); err != nil {
+			return nil, err
+		}
+	}
+	var all []jobsy.FailedGroup
+	for _, queue := range queues {
+		counts, err := s.broker.Counts(ctx, queue)
+		if err != nil {
+			return nil, err
+		}
+		if counts[task.StatusFailed] == 0 {
+			continue
+		}
+		groups, err := s.FailedGroups(ctx, queue)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, groups...)
+	}
+	slices.SortStableFunc(all, func(x, y jobsy.FailedGroup) int { return cmp.Compare(y.Count, x.Count) })
+	return all, nil
+}

@@ -1,0 +1,53 @@
+package jobsy
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// maxServers is how many servers Client.Servers returns at most.
+const maxServers = 10_000
+
+// Servers returns the servers that are alive, sorted by name: what they work on,
+// what they run, when they were last heard of. A server reports every 5 seconds, or
+// every 15 while it has nothing to do; one that ends takes leave, and one that dies
+// is listed for up to 45 seconds more. Of more than 10,000 it returns some; see
+// broker.Monitor for a look page by page.
+func (c *Client) Servers(ctx context.Context) ([]broker.ServerInfo, error) {
+	monitor, err := optional[broker.Monitor](c)
+	if err != nil {
+		return nil, err
+	}
+	var servers []broker.ServerInfo
+	for cursor, more := "", true; more && len(servers) < maxServers; more = cursor != "" {
+		var page []broker.ServerInfo
+		page, cursor, err = monitor.Servers(ctx, cursor, 100)
+		if err != nil {
+			return nil, err
+		}
+		servers = append(servers, page...)
+	}
+	slices.SortFunc(servers, func(a, b broker.ServerInfo) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), b.SeenAt.Compare(a.SeenAt))
+	})
+	// A page may repeat what an earlier one had.
+	return slices.CompactFunc(servers, func(a, b broker.ServerInfo) bool { return a.Name == b.Name }), nil
+}
+
+// Figures returns how many tasks of a queue were completed, failed and retried in
+// the minutes between two times, how long they waited and ran, in all and by
+// name, by the broker's clock. Servers report them with a delay of up to 5
+// seconds, and they are kept for a day. Attempts that a server made right before
+// it died are missing.
+func (c *Client) Figures(ctx context.Context, queue string, from, to time.Time) (broker.Figures, error) {
+	monitor, err := optional[broker.Monitor](c)
+	if err != nil {
+		return broker.Figures{}, err
+	}
+	return monitor.Figures(ctx, cmp.Or(queue, task.DefaultQueue), from, to)
+}

@@ -1,0 +1,29 @@
+-- record adds up what a server did in a queue, in a minute.
+--
+-- KEYS   1 figures of that minute  2 reply
+-- ARGV   1 call number  2 ms to remember the reply  3 the minute since 1970
+--        4 ms to keep the figures  5 most fields of a minute
+--        then 3 a number: what it counts, of which name of tasks, how much to add
+-- Reply  now in ms. If that is in another minute, nothing was added: the caller
+--        makes the call again, with the key of that one.
+local figures, reply = KEYS[1], KEYS[2]
+local clock = now()
+if recall(reply, ARGV[1]) then
+  return clock
+end
+local minute = tonumber(ARGV[3])
+if math.floor(clock / 60000) ~= minute then
+  return clock
+end
+local fields, most = redis.call('HLEN', figures), tonumber(ARGV[5])
+
+remember(reply, ARGV[1], '', ARGV[2])
+for i = 6, #ARGV, 3 do
+  local field = ARGV[i] .. ':' .. ARGV[i + 1]
+  if fields >= most and redis.call('HEXISTS', figures, field) == 0 then
+    field = ARGV[i] .. ':'
+  end
+  redis.call('HINCRBY', figures, field, ARGV[i + 2])
+end
+redis.call('PEXPIRE', figures, ARGV[4])
+return clock
