@@ -99,14 +99,20 @@ func (h *heap) down(at int) {
 // firstChild returns the child that goes before its siblings, or -1 if there is
 // none.
 func (h *heap) firstChild(parent int) int {
-	first := arity*parent + 1
-	if first >= len(h.items) {
+	first, end := h.children(parent)
+	if first == end {
 		return -1
 	}
-	for i := first + 1; i < min(arity*parent+1+arity, len(h.items)); i++ {
+	for i := first + 1; i < end; i++ {
 		if h.items[i].before(h.items[first].key) {
 			first = i
 		}
 	}
 	return first
+}
+
+// children returns the places of the children: from the first to before the end.
+func (h *heap) children(parent int) (first, end int) {
+	n := len(h.items)
+	return min(arity*parent+1, n), min(arity*parent+1+arity, n)
 }

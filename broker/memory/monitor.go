@@ -137,9 +137,12 @@ func (h *heap) ahead(k key, most int) int {
 	for len(look) > 0 && n < most {
 		at := look[len(look)-1]
 		look = look[:len(look)-1]
-		if at < len(h.items) && h.items[at].before(k) {
-			n++
-			look = append(look, 2*at+1, 2*at+2)
+		if at >= len(h.items) || !h.items[at].before(k) {
+			continue
+		}
+		n++
+		for child, end := h.children(at); child < end; child++ {
+			look = append(look, child)
 		}
 	}
 	return n
