@@ -21,7 +21,7 @@ func (a *app) taskCommand() *cobra.Command {
 	c.AddCommand(
 		a.taskLsCommand(), a.taskShowCommand(), a.explainCommand(), a.enqueueCommand(),
 		a.changeCommand(runChange()), a.changeCommand(retryChange()), a.changeCommand(cancelChange()), a.changeCommand(deleteChange()),
-		a.editCommand(),
+		a.moveCommand(), a.editCommand(),
 	)
 	return group(c)
 }
