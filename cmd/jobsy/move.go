@@ -21,7 +21,7 @@ func (a *app) moveCommand() *cobra.Command {
 	c.Example = "  jobsy task move 0192f0c1-0000-7000-8000-00000000002a --to slow\n" +
 		"  jobsy task move --queue mail --status pending --name email:welcome --to slow"
 	c.Flags().StringVar(&to, "to", "", "`QUEUE` to put them into")
-	_ = c.RegisterFlagCompletionFunc("to", a.completeQueues) // fails only for a flag that is none
+	a.completesQueues(c, "to")
 	named := c.Args
 	c.Args = func(c *cobra.Command, args []string) error {
 		if err := task.CheckQueue("--to", to); err != nil {

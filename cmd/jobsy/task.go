@@ -30,8 +30,7 @@ func (a *app) taskCommand() *cobra.Command {
 type finder struct{ queue string }
 
 func (f *finder) flag(a *app, c *cobra.Command, usage string) {
-	c.Flags().StringVarP(&f.queue, "queue", "q", "", usage)
-	_ = c.RegisterFlagCompletionFunc("queue", a.completeQueues) // fails only for a flag that is none
+	a.queueFlag(c, &f.queue, "", usage)
 }
 
 const anyQueue = "`QUEUE` of the task (default: it is looked for in all of them)"

@@ -61,11 +61,10 @@ running ones first. A filter looks at up to 100,000 tasks a page. Tasks that mov
 	}
 	l.flag(c, 50)
 	l.filter.flags(c)
-	c.Flags().StringVarP(&l.queue, "queue", "q", task.DefaultQueue, "list tasks of this `QUEUE`")
+	a.queueFlag(c, &l.queue, task.DefaultQueue, "list tasks of this `QUEUE`")
 	c.Flags().StringVarP(&l.status, "status", "s", "", "list tasks of this `STATUS` alone")
 	c.Flags().StringVar(&l.cursor, "cursor", "", "go on after the page that ended with this `CURSOR`")
 	completeStatuses(c, task.Statuses())
-	_ = c.RegisterFlagCompletionFunc("queue", a.completeQueues) // fails only for a flag that is none
 	return c
 }
 
