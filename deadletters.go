@@ -34,34 +34,76 @@ type FailedGroup struct {
 // It reads all of them, page by page.
 func (c *Client) FailedGroups(ctx context.Context, queue string) ([]FailedGroup, error) {
 	queue = cmp.Or(queue, task.DefaultQueue)
-	type key struct{ name, fingerprint string }
-	groups := make(map[key]*FailedGroup)
-	err := c.eachFailed(ctx, queue, func(t *task.Task) {
-		k := key{t.Name, fingerprint(t.LastError)}
-		g := groups[k]
-		if g == nil {
-			g = &FailedGroup{Queue: queue, Name: k.name, Fingerprint: k.fingerprint, First: t.EndedAt}
-			groups[k] = g
-		}
-		g.Count++
-		if t.EndedAt.Before(g.First) {
-			g.First = t.EndedAt
-		}
-		if g.Example == nil || !t.EndedAt.Before(g.Last) {
-			g.Last, g.Example = t.EndedAt, t
-		}
-	})
-	if err != nil {
+	groups := make(grouping)
+	if err := c.eachFailed(ctx, queue, func(t *task.Task) { groups.add(queue, t) }); err != nil {
 		return nil, err
 	}
-	found := make([]FailedGroup, 0, len(groups))
-	for _, g := range groups {
+	return groups.sorted(), nil
+}
+
+// FailedGroupsPage is FailedGroups of some failed tasks, for those who cannot wait
+// for all: it looks at limit of them, 1 to 10,000, those
+// that will be dropped first. Cursor is "" for the first of them and what the last
+// call returned for the next; "" comes back with the last. A group may be on many
+// pages.
+func (c *Client) FailedGroupsPage(ctx context.Context, queue, cursor string, limit int) (groups []FailedGroup, next string, err error) {
+	const most = 10_000
+	inspector, err := optional[broker.Inspector](c)
+	if err != nil {
+		return nil, "", err
+	}
+	if limit < 1 || limit > most {
+		return nil, "", &task.FieldError{Field: "limit", Rule: "must be 1 to 10000", Value: fmt.Sprint(limit)}
+	}
+	queue = cmp.Or(queue, task.DefaultQueue)
+	found := make(grouping)
+	for ; limit > 0; limit -= broker.MaxBatch {
+		var page []*task.Task
+		page, cursor, err = inspector.Tasks(ctx, queue, task.StatusFailed, cursor, min(limit, broker.MaxBatch))
+		if err != nil {
+			return nil, "", err
+		}
+		for _, t := range page {
+			found.add(queue, t)
+		}
+		if cursor == "" {
+			break
+		}
+	}
+	return found.sorted(), cursor, nil
+}
+
+// groupKey is what the tasks of a group have in common.
+type groupKey struct{ name, fingerprint string }
+
+type grouping map[groupKey]*FailedGroup
+
+func (all grouping) add(queue string, t *task.Task) {
+	k := groupKey{t.Name, fingerprint(t.LastError)}
+	g := all[k]
+	if g == nil {
+		g = &FailedGroup{Queue: queue, Name: k.name, Fingerprint: k.fingerprint, First: t.EndedAt}
+		all[k] = g
+	}
+	g.Count++
+	if t.EndedAt.Before(g.First) {
+		g.First = t.EndedAt
+	}
+	if g.Example == nil || !t.EndedAt.Before(g.Last) {
+		g.Last, g.Example = t.EndedAt, t
+	}
+}
+
+// sorted returns the groups, the largest first.
+func (all grouping) sorted() []FailedGroup {
+	found := make([]FailedGroup, 0, len(all))
+	for _, g := range all {
 		found = append(found, *g)
 	}
 	slices.SortFunc(found, func(a, b FailedGroup) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Fingerprint, b.Fingerprint))
 	})
-	return found, nil
+	return found
 }
 
 // slowest is the least pace of RetryFailed: its delays cannot overflow.

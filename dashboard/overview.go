@@ -1,0 +1,203 @@
+package dashboard
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+const (
+	maxQueues  = 50 // on one page
+	maxWorkers = 8  // that ask the broker at once, for one page
+)
+
+// queueState is what is known of one queue.
+type queueState struct {
+	Name   string
+	Counts map[task.Status]int
+	broker.QueueInfo
+	Figures broker.Figures
+	Columns []column
+	Spark   chart
+}
+
+// N is how many tasks have a status.
+func (q *queueState) N(status string) int { return q.Counts[task.Status(status)] }
+
+// Gone is how many ended tasks were dropped before their time.
+func (q *queueState) Gone() (n int) {
+	for _, dropped := range q.Dropped {
+		n += dropped
+	}
+	return n
+}
+
+// each calls do for 0 to n-1, some at once, and returns the first error.
+func each(n int, do func(i int) error) error {
+	errs := make([]error, n)
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range min(n, maxWorkers) {
+		workers.Go(func() {
+			for i := range next {
+				errs[i] = do(i)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
+		return errs[i]
+	}
+	return nil
+}
+
+// queueStates asks for several queues at once.
+func (d *dashboard) queueStates(ctx context.Context, names []string, minutes int) ([]*queueState, error) {
+	states := make([]*queueState, len(names))
+	err := each(len(names), func(i int) (err error) {
+		states[i], err = d.queueState(ctx, names[i], minutes)
+		return err
+	})
+	return states, err
+}
+
+func (d *dashboard) queueState(ctx context.Context, name string, minutes int) (*queueState, error) {
+	s := &queueState{Name: name}
+	var err error
+	if s.Counts, err = d.look.Counts(ctx, name); err != nil {
+		return nil, err
+	}
+	if s.QueueInfo, err = d.look.Queue(ctx, name); err != nil {
+		return nil, err
+	}
+	if d.monitor != nil {
+		now := time.Now()
+		// The broker's clock decides; what it is ahead of this one's is asked
+		// for as well.
+		s.Figures, err = d.monitor.Figures(ctx, name, now.Add(-time.Duration(minutes)*time.Minute), now.Add(time.Hour))
+	}
+	if s.Figures.Now.IsZero() {
+		s.Figures.Now = time.Now()
+	}
+	s.Columns = columns(s.Figures.Minutes, s.Figures.Now, minutes)
+	s.Spark = spark(s.Columns)
+	return s, err
+}
+
+// board are the charts of one queue or of many.
+type board struct {
+	Minutes    int
+	Known      bool // the broker keeps figures
+	Page       string
+	Queue      string
+	Throughput chart
+	Run, Wait  chart
+	Total      broker.Tally
+}
+
+func (d *dashboard) board(page, queue string, states []*queueState, minutes int) board {
+	b := board{Minutes: minutes, Known: d.monitor != nil, Page: page, Queue: queue}
+	all := columns(nil, time.Now(), minutes)
+	for i, s := range states {
+		if i == 0 {
+			all = columns(nil, s.Figures.Now, minutes)
+		}
+		for n := range all {
+			all[n].Add(&s.Columns[min(n, len(s.Columns)-1)].Tally)
+		}
+		b.Total.Add(&s.Figures.Total)
+	}
+	b.Throughput = throughput(all, &b.Total)
+	b.Run = latency("Run time", all, &b.Total.Run, func(c *column) *broker.Histogram { return &c.Run })
+	b.Wait = latency("Wait until started", all, &b.Total.Wait, func(c *column) *broker.Histogram { return &c.Wait })
+	return b
+}
+
+// overviewData is the first page.
+type overviewData struct {
+	Board   board
+	Totals  map[task.Status]int
+	Oldest  time.Duration
+	Queues  []*queueState
+	Known   int // queues there are
+	From    int // the first of them that is shown
+	Next    string
+	Servers int // -1: unknown
+	Paused  int
+}
+
+// N is how many tasks have a status.
+func (o *overviewData) N(status string) int { return o.Totals[task.Status(status)] }
+
+func (d *dashboard) overview(ctx context.Context, q *params) (any, error) {
+	minutes, from := q.minutes(), q.number("from", 0, 1_000_000, 0)
+	if q.err != nil {
+		return nil, nil
+	}
+	names, err := d.look.Queues(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o := &overviewData{Totals: make(map[task.Status]int), Known: len(names), From: min(from, len(names))}
+	end := min(o.From+maxQueues, len(names))
+	if end < len(names) {
+		o.Next = strconv.Itoa(end)
+	}
+	if o.Queues, err = d.queueStates(ctx, names[o.From:end], minutes); err != nil {
+		return nil, err
+	}
+	for _, s := range o.Queues {
+		for status, n := range s.Counts {
+			o.Totals[status] += n
+		}
+		o.Oldest = max(o.Oldest, s.Oldest)
+		if s.Paused {
+			o.Paused++
+		}
+	}
+	o.Board = d.board("", "", o.Queues, minutes)
+	o.Servers, err = d.countServers(ctx)
+	return o, err
+}
+
+// queueData is the page of one queue.
+type queueData struct {
+	*queueState
+	Board board
+	Names []nameFigures
+}
+
+// nameFigures is what was done of one name.
+type nameFigures struct {
+	Name string
+	*broker.Tally
+}
+
+func (d *dashboard) queue(ctx context.Context, q *params) (any, error) {
+	name, minutes := q.queue(), q.minutes()
+	if q.err != nil {
+		return nil, nil
+	}
+	s, err := d.queueState(ctx, name, minutes)
+	if err != nil {
+		return nil, err
+	}
+	data := &queueData{queueState: s, Board: d.board("queue", name, []*queueState{s}, minutes)}
+	for name, tally := range s.Figures.Names {
+		data.Names = append(data.Names, nameFigures{name, tally})
+	}
+	slices.SortFunc(data.Names, func(a, b nameFigures) int {
+		return int(b.Run.Sum/time.Microsecond - a.Run.Sum/time.Microsecond)
+	})
+	data.Names = data.Names[:min(len(data.Names), 100)]
+	return data, nil
+}
