@@ -64,8 +64,7 @@ thousand at a time.`,
 		return a.printGroups(groups, page.limit)
 	})
 	page.flag(c, 50)
-	c.Flags().StringVarP(&queue, "queue", "q", "", "only of this `QUEUE` (default: of all)")
-	_ = c.RegisterFlagCompletionFunc("queue", a.completeQueues) // fails only for a flag that is none
+	a.queueFlag(c, &queue, "", "only of this `QUEUE` (default: of all)")
 	return c
 }
 

@@ -188,15 +188,31 @@ func (a *app) setPaused(ctx context.Context, s *session, queue string, paused bo
 	return a.say("queue %s is %s", shown(queue), done)
 }
 
+// completion bounds how long a shell waits for the broker.
+const completion = time.Second
+
+// queueFlag adds the flag --queue.
+func (a *app) queueFlag(c *cobra.Command, queue *string, normally, usage string) {
+	c.Flags().StringVarP(queue, "queue", "q", normally, usage)
+	a.completesQueues(c, "queue")
+}
+
+// completesQueues makes a shell complete the names of queues after a flag.
+func (a *app) completesQueues(c *cobra.Command, flag string) {
+	_ = c.RegisterFlagCompletionFunc(flag, a.completeQueues) // fails only for a flag that is none
+}
+
 // completeQueues completes the names of queues.
 func (a *app) completeQueues(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	const none = cobra.ShellCompDirectiveNoFileComp
-	s, err := a.connect(c.Context())
+	ctx, cancel := context.WithTimeout(c.Context(), completion)
+	defer cancel()
+	s, err := a.connect(ctx)
 	if err != nil {
 		return nil, none
 	}
 	defer s.broker.Close()
-	names, _, _, err := s.pageOf(c.Context(), "", 1000)
+	names, _, _, err := s.pageOf(ctx, "", 1000)
 	if err != nil {
 		return nil, none
 	}

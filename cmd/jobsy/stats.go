@@ -210,23 +210,23 @@ func byMinute(f *broker.Figures) []int64 {
 	return done
 }
 
-func (st *statistics) print(v statsView, out io.Writer) error {
-	head := []string{"QUEUE", "STATE", ">PENDING", ">RUNNING", ">DELAYED", ">FAILED", ">OLDEST", "ENDED A MINUTE", "WAITED p50/95/99", "RAN p50/95/99"}
-	if st.watch {
-		head = append(head, "PENDING")
+// backlog is how the pending tasks of a queue moved, while it watches.
+func (st *statistics) backlog(queue string) string {
+	if !st.watch {
+		return ""
 	}
-	t := newTable(head...)
+	return sparkline(st.pending[queue])
+}
+
+func (st *statistics) print(v statsView, out io.Writer) error {
+	t := newTable("QUEUE", "STATE", ">PENDING", "", ">RUNNING", ">DELAYED", ">FAILED", ">OLDEST", "ENDED A MINUTE", "WAITED p50/95/99", "RAN p50/95/99")
 	for i := range v.Queues {
 		q := &v.Queues[i]
-		cells := []string{
-			brief(q.Queue, 40), stateOf(q.Paused), numbered(q.Counts["pending"]), numbered(q.Counts["running"]),
-			numbered(q.Counts["scheduled"] + q.Counts["retrying"]), numbered(q.Counts["failed"]),
-			span(time.Duration(q.OldestMS) * time.Millisecond), sparkline(q.done), q.Wait.text(), q.Run.text(),
-		}
-		if st.watch {
-			cells = append(cells, sparkline(st.pending[q.Queue]))
-		}
-		t.row(cells...)
+		t.row(
+			brief(q.Queue, 40), stateOf(q.Paused), numbered(q.Counts["pending"]), st.backlog(q.Queue), numbered(q.Counts["running"]),
+			numbered(q.Counts["scheduled"]+q.Counts["retrying"]), numbered(q.Counts["failed"]),
+			span(time.Duration(q.OldestMS)*time.Millisecond), sparkline(q.done), q.Wait.text(), q.Run.text(),
+		)
 	}
 	if err := t.print(out); err != nil {
 		return err
