@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,7 +42,7 @@ func (a *app) connect(ctx context.Context) (*session, error) {
 	address, source := a.where()
 	b, err := redis.Open(address, &redis.Options{Prefix: cmp.Or(a.prefix, a.getenv("JOBSY_PREFIX"))})
 	if err != nil {
-		return nil, &usageError{fmt.Errorf("%s: %s", source, spelled(err))}
+		return nil, &usageError{fmt.Errorf("%s: %s", source, strings.TrimPrefix(spelled(err), "address "))}
 	}
 	first, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

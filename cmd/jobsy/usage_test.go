@@ -82,7 +82,7 @@ func TestUsage(t *testing.T) {
 		{"server ls --limit 0", []string{"--limit must be 1 to 1000"}},
 		{"server ls --cursor x", []string{"--cursor"}},
 		{"version now", []string{`argument "now" is one too many`}},
-		{"stats --broker http://localhost", []string{"--broker", `scheme "http"`}},
+		{"stats --broker http://localhost", []string{"--broker", "must be a redis, rediss, unix"}},
 		{"stats --prefix {}", []string{"--prefix"}},
 	} {
 		t.Run(test.call, func(t *testing.T) {
