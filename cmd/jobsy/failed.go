@@ -114,16 +114,16 @@ func (s *session) failedGroups(ctx context.Context, queue string) ([]jobsy.Faile
 			return nil, err
 		}
 	}
+	views, err := s.stands(ctx, queues)
+	if err != nil {
+		return nil, err
+	}
 	var all []jobsy.FailedGroup
-	for _, queue := range queues {
-		counts, err := s.broker.Counts(ctx, queue)
-		if err != nil {
-			return nil, err
-		}
-		if counts[task.StatusFailed] == 0 {
+	for _, v := range views {
+		if v.Counts[string(task.StatusFailed)] == 0 && v.Error == "" {
 			continue
 		}
-		groups, err := s.FailedGroups(ctx, queue)
+		groups, err := s.FailedGroups(ctx, v.Queue) // or its error
 		if err != nil {
 			return nil, err
 		}

@@ -186,6 +186,9 @@ func (st *statistics) look(ctx context.Context, s *session) (statsView, error) {
 // figures adds what the servers of a queue did of late.
 func (s *session) figures(ctx context.Context, view queueView) (queueStats, error) {
 	q := queueStats{queueView: view, Minutes: trend}
+	if view.Error != "" {
+		return q, nil
+	}
 	now := time.Now()
 	// The clock of the broker may be ahead; there is nothing later than now.
 	f, err := s.Figures(ctx, view.Queue, now.Add(-trend*time.Minute), now.Add(time.Hour))
@@ -223,7 +226,7 @@ func (st *statistics) print(v statsView, out io.Writer) error {
 	for i := range v.Queues {
 		q := &v.Queues[i]
 		t.row(
-			brief(q.Queue, 40), stateOf(q.Paused), numbered(q.Counts["pending"]), st.backlog(q.Queue), numbered(q.Counts["running"]),
+			brief(q.Queue, 40), q.state(), numbered(q.Counts["pending"]), st.backlog(q.Queue), numbered(q.Counts["running"]),
 			numbered(q.Counts["scheduled"]+q.Counts["retrying"]), numbered(q.Counts["failed"]),
 			span(time.Duration(q.OldestMS)*time.Millisecond), sparkline(q.done), q.Wait.text(), q.Run.text(),
 		)

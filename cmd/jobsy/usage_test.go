@@ -82,8 +82,8 @@ func TestUsage(t *testing.T) {
 		{"server ls --limit 0", []string{"--limit must be 1 to 1000"}},
 		{"server ls --cursor x", []string{"--cursor"}},
 		{"version now", []string{`argument "now" is one too many`}},
-		{"stats --broker http://localhost", []string{"--broker", `scheme "http"`}},
-		{"stats --prefix {}", []string{"--prefix"}},
+		{"stats --broker http://localhost", []string{"jobsy: --broker must be a redis, rediss, unix"}},
+		{"stats --prefix {}", []string{"jobsy: --prefix must not contain braces"}},
 	} {
 		t.Run(test.call, func(t *testing.T) {
 			t.Parallel()
