@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"slices"
+	"strconv"
 
 	"github.com/google/uuid"
 	goredis "github.com/redis/go-redis/v9"
@@ -46,7 +47,7 @@ func newEnqueues(b *Broker) *batcher {
 		broker: b, script: newScript(lua.Enqueue()), caller: b.instance + ":e", keys: keys.enqueue,
 		doing: "enqueue to redis", register: true, counted: true, refusal: notEnqueued,
 	}
-	s.gatherer = gatherer[item]{send: s.send, fits: fits}
+	s.gatherer = gatherer[item]{send: s.send, fits: fits, lanes: 2}
 	return s
 }
 
@@ -102,18 +103,21 @@ func fits(n, bytes int) bool {
 
 // send makes one call a queue. The calls of one batch share a number, for each
 // queue remembers its own.
-func (s *batcher) send(items []item) []error {
+func (s *batcher) send(lane int, items []item) []error {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
 	if err := s.broker.server.check(ctx, s.broker); err != nil {
 		return all(len(items), err)
 	}
 	queues, members := byQueue(items)
-	number := s.calls.next()
+	number, caller := s.calls.next(), s.caller
+	if lane > 0 { // a queue remembers one call of each caller
+		caller += strconv.Itoa(lane)
+	}
 	calls := make([]scriptCall, len(queues))
 	for i, queue := range queues {
 		k := s.broker.keys(queue)
-		calls[i] = scriptCall{s.keys(k, s.caller), s.args(number, k, items, members[queue])}
+		calls[i] = scriptCall{s.keys(k, caller), s.args(number, k, items, members[queue])}
 	}
 	var also *naming
 	if s.register {

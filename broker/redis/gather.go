@@ -4,26 +4,35 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
 // gatherer lets concurrent callers travel together: while one batch is on the
 // wire, the next gathers. A caller that is alone waits for nobody.
 //
-// One batch is sent at a time, in a goroutine that lives while there is
-// something to send.
+// Each lane sends one batch at a time, in a goroutine that lives while there is
+// something to send. Small batches take the first lane, for it is cheaper to
+// travel together; the others are for what fills one by itself, so that the server
+// need not wait for the next while this process reads an answer.
 type gatherer[T any] struct {
-	send func(items []T) []error // nil: all went well
-	fits func(n, bytes int) bool // whether that much may be sent at once
+	send  func(lane int, items []T) []error // nil: all went well
+	fits  func(n, bytes int) bool           // whether that much may be sent at once
+	lanes int                               // 0: one
 
 	mu      sync.Mutex
 	waiting []*group[T]
-	sending bool
+	items   int    // in waiting
+	busy    []bool // which lanes send
 	closed  bool
 	drained sync.WaitGroup
 }
+
+// worthALane is how many waiting items another lane takes.
+const worthALane = broker.MaxBatch / 2
 
 // group is what one caller hands in. It is sent whole.
 type group[T any] struct {
@@ -57,11 +66,22 @@ func (g *gatherer[T]) join(mine *group[T]) bool {
 		return false
 	}
 	g.waiting = append(g.waiting, mine)
-	if !g.sending {
-		g.sending = true
-		g.drained.Go(g.drain)
-	}
+	g.items += len(mine.items)
+	g.launch()
 	return true
+}
+
+// launch starts a lane if there is need of one.
+func (g *gatherer[T]) launch() {
+	if g.busy == nil {
+		g.busy = make([]bool, max(1, g.lanes))
+	}
+	lane := slices.Index(g.busy, false)
+	if lane < 0 || g.items == 0 || slices.Contains(g.busy, true) && g.items < worthALane {
+		return
+	}
+	g.busy[lane] = true
+	g.drained.Go(func() { g.drain(lane) })
 }
 
 // abandon takes back what has not been sent. What has been may have been done.
@@ -71,18 +91,19 @@ func (g *gatherer[T]) abandon(mine *group[T], cause error) error {
 	for i, other := range g.waiting {
 		if other == mine {
 			g.waiting = append(g.waiting[:i:i], g.waiting[i+1:]...)
+			g.items -= len(mine.items)
 			return cause
 		}
 	}
 	return fmt.Errorf("%w: no answer in time: %w", task.ErrUnavailable, cause)
 }
 
-func (g *gatherer[T]) drain() {
+func (g *gatherer[T]) drain(lane int) {
 	for {
 		// Callers that have just been answered come back at once: let them, and
 		// more travel together.
 		runtime.Gosched()
-		groups := g.take()
+		groups := g.take(lane)
 		if groups == nil {
 			return
 		}
@@ -90,7 +111,7 @@ func (g *gatherer[T]) drain() {
 		for _, group := range groups {
 			items = append(items, group.items...)
 		}
-		errs := g.send(items)
+		errs := g.send(lane, items)
 		for _, group := range groups {
 			if errs != nil {
 				group.errs, errs = split(errs, len(group.items))
@@ -100,14 +121,16 @@ func (g *gatherer[T]) drain() {
 	}
 }
 
-// take returns the groups of the next batch, or nil once there are none.
-func (g *gatherer[T]) take() []*group[T] {
+// take returns the groups of the next batch, or nil once there are none for this
+// lane.
+func (g *gatherer[T]) take(lane int) []*group[T] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.waiting) == 0 {
-		g.sending = false
+	g.busy[lane] = false
+	if len(g.waiting) == 0 || g.items < worthALane && slices.Contains(g.busy, true) {
 		return nil
 	}
+	g.busy[lane] = true
 	taken, n, bytes := 0, 0, 0
 	for _, next := range g.waiting {
 		n, bytes = n+len(next.items), bytes+next.bytes
@@ -118,6 +141,10 @@ func (g *gatherer[T]) take() []*group[T] {
 	}
 	groups := g.waiting[:taken:taken]
 	g.waiting = g.waiting[taken:]
+	for _, group := range groups {
+		g.items -= len(group.items)
+	}
+	g.launch()
 	return groups
 }
 

@@ -19,7 +19,7 @@ func BenchmarkGather(b *testing.B) {
 func gatherCalls(b *testing.B, callers int) {
 	b.ReportAllocs()
 	batches := 0
-	g := &gatherer[int]{fits: fits, send: func([]int) []error {
+	g := &gatherer[int]{fits: fits, send: func(int, []int) []error {
 		batches++ // one is sent at a time
 		return nil
 	}}

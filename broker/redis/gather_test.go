@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,7 +16,7 @@ import (
 // slowWire is a wire on which each batch takes a second.
 type slowWire struct{ batches [][]int }
 
-func (w *slowWire) send(items []int) []error {
+func (w *slowWire) send(_ int, items []int) []error {
 	w.batches = append(w.batches, items)
 	time.Sleep(time.Second) // fake time: the round trip itself
 	errs := make([]error, len(items))
@@ -151,4 +152,35 @@ func TestChunk(t *testing.T) {
 	if n, _ := chunk(filling); n != 2 {
 		t.Errorf("%d items in a batch, want the 2 that fill it", n)
 	}
+}
+
+func TestGathererSendsFullBatchesAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		lanes := make(map[int]int)
+		g := &gatherer[int]{fits: fits, lanes: 2, send: func(lane int, items []int) []error {
+			mu.Lock()
+			lanes[lane]++
+			mu.Unlock()
+			time.Sleep(time.Second) // fake time: the round trip itself
+			return nil
+		}}
+		begin := time.Now()
+		for range 4 {
+			go g.do(t.Context(), make([]int, broker.MaxBatch), broker.MaxBatch)
+			synctest.Wait()
+		}
+		for i := range 10 { // these are no reason for another lane
+			go g.do(t.Context(), []int{i}, 1)
+			synctest.Wait()
+		}
+		g.close()
+		if got := time.Since(begin); got != 3*time.Second {
+			t.Errorf("4 full batches and 10 items took %s, want three round trips of 1s", got)
+		}
+		if lanes[0]+lanes[1] != 5 || lanes[1] != 2 {
+			t.Errorf("batches by lane %v, want the full ones shared and the rest together", lanes)
+		}
+	})
 }
