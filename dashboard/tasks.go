@@ -53,7 +53,7 @@ func newRow(t *task.Task) row {
 		r.At = t.StartedAt
 	case t.Status.Ended():
 		r.At = t.EndedAt
-		if !t.StartedAt.IsZero() {
+		if !t.StartedAt.IsZero() && !t.EndedAt.IsZero() {
 			r.Took = t.EndedAt.Sub(t.StartedAt)
 		}
 	}
