@@ -3,6 +3,7 @@ package dashboard
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,14 +13,14 @@ func TestHub(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := newHub(3, time.Second)
-		polls := 0
-		poll := func(context.Context) []byte { polls++; return fmt.Append(nil, polls) }
+		var polls atomic.Int64
+		poll := func(context.Context) []byte { return fmt.Append(nil, polls.Add(1)) }
 		a, _ := h.join("page", poll)
 		b, _ := h.join("page", poll)
 		synctest.Wait()
 		time.Sleep(5500 * time.Millisecond) // of the bubble: it takes no time
-		if polls != 6 {
-			t.Errorf("two viewers cost %d polls in 5 intervals, want 6", polls)
+		if n := polls.Load(); n != 6 {
+			t.Errorf("two viewers cost %d polls in 5 intervals, want 6", n)
 		}
 		if got := string(<-a.news); got != "6" {
 			t.Errorf("one that was slow gets state %s, want the latest", got)
@@ -39,9 +40,9 @@ func TestHub(t *testing.T) {
 		if len(h.topics) != 0 || h.viewers != 0 {
 			t.Errorf("%d topics and %d viewers are left", len(h.topics), h.viewers)
 		}
-		polls = 0
+		polls.Store(0)
 		time.Sleep(time.Minute)
-		if polls != 0 {
+		if polls.Load() != 0 {
 			t.Error("it polls though nobody looks")
 		}
 	}) // which fails if a goroutine is left
