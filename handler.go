@@ -72,6 +72,16 @@ func (e *snoozeError) Error() string { return fmt.Sprintf("snoozed for %s", e.de
 // no retry. A negative d is zero.
 func Snooze(d time.Duration) error { return &snoozeError{max(d, 0)} }
 
+// Snoozed tells middleware whether an error is one of Snooze, which is no
+// failure, and for how long.
+func Snoozed(err error) (d time.Duration, ok bool) {
+	var snooze *snoozeError
+	if !errors.As(err, &snooze) {
+		return 0, false
+	}
+	return snooze.delay, true
+}
+
 // skipRetryError ends a task as failed.
 type skipRetryError struct{ err error }
 

@@ -185,6 +185,22 @@ func TestServerSurvivesAPanickingBackoff(t *testing.T) {
 	})
 }
 
+func TestSnoozedTellsASnoozeFromAFailure(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]time.Duration{
+		nil:                        0,
+		errors.New("no disk"):      0,
+		jobsy.Snooze(time.Minute):  time.Minute,
+		jobsy.Snooze(-time.Minute): 0,
+		fmt.Errorf("closed: %w", jobsy.Snooze(time.Hour)): time.Hour,
+	} {
+		d, ok := jobsy.Snoozed(err)
+		if snoozed := err != nil && strings.Contains(err.Error(), "snoozed"); d != want || ok != snoozed {
+			t.Errorf("Snoozed(%v) = %v, %v, want %v, %v", err, d, ok, want, snoozed)
+		}
+	}
+}
+
 func TestServerSnoozes(t *testing.T) {
 	runs := 0
 	inBubble(t, nil, func(s *jobsy.Server) {

@@ -181,7 +181,9 @@ type QueueInfo struct {
 	// Oldest is for how long that task has been due that waits longest; 0: none
 	// waits. Of pending tasks it looks at the first of each priority, of which a
 	// broker may look at 32, and at their RunAt or EnqueuedAt, whichever is later.
-	// The second is by the clock of the producer.
+	// The second is by the clock of the producer. One that has run before tells
+	// nothing, for how long it was put off is not kept, nor one whose record a
+	// broker finds too long to read: 64 KiB.
 	Oldest time.Duration
 }
 

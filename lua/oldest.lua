@@ -2,7 +2,8 @@
 -- first of each priority, and those that are due and not pending yet.
 --
 -- KEYS   1 tasks  2 pending  3 scheduled  4 retrying
--- ARGV   1 at how many priorities to look
+-- ARGV   1 at how many priorities to look  2 the longest record to return, in
+--        bytes: a longer one is left out
 -- Reply  {now in ms; the earliest due time in ms of the scheduled and retrying
 --        ones (0: none is due); then for each priority id and record of its first}
 local clock = now()
@@ -22,8 +23,10 @@ for _ = 1, tonumber(ARGV[1]) do
   if not first[1] then
     break
   end
-  found[#found + 1] = first[1]
-  found[#found + 1] = redis.call('HGET', KEYS[1], first[1]) or ''
+  if redis.call('HSTRLEN', KEYS[1], first[1]) <= tonumber(ARGV[2]) then
+    found[#found + 1] = first[1]
+    found[#found + 1] = redis.call('HGET', KEYS[1], first[1]) or ''
+  end
   from = (math.floor(first[2] / 35184372088832) + 1) * 35184372088832
 end
 return found

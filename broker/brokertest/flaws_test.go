@@ -8,7 +8,7 @@ func flawsByRule() map[string][]string {
 	for _, some := range []map[string][]string{
 		enqueueFlaws(), leaseFlaws(), wakeFlaws(), fenceFlaws(), orderFlaws(), timeFlaws(),
 		settleFlaws(), malformedFlaws(), replyFlaws(), inspectFlaws(), timetableFlaws(),
-		uniqueFlaws(), gatherFlaws(), reviseFlaws(), newsFlaws(), monitorFlaws(),
+		uniqueFlaws(), gatherFlaws(), reviseFlaws(), newsFlaws(), monitorFlaws(), surveyFlaws(),
 	} {
 		maps.Copy(all, some)
 	}
@@ -356,5 +356,15 @@ func monitorFlaws() map[string][]string {
 		"P18/the caller may change a plan afterwards":                           {"hands out its own task"},
 		"P10/a bad question about schedules is refused":                         {"does not check requests"},
 		"P10/a bad question of a monitor is refused":                            {"does not check requests"},
+	}
+}
+
+func surveyFlaws() map[string][]string {
+	return map[string][]string{
+		"P18/a survey tells of each queue what inspection does": {"counts running tasks as pending"},
+		"P18/a survey tells how long the oldest task waits":     {"surveys without a clock"},
+		"P18/a task that has run before tells no age":           {"takes the age of a retry for its wait"},
+		"P10/a bad queue spoils no survey but its own":          {"fails a call as a whole", "does not check requests"},
+		"P13/a survey is not stopped by a malformed task":       {"surveys no malformed task"},
 	}
 }

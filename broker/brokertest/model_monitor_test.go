@@ -148,6 +148,12 @@ func (m *model) Standing(_ context.Context, queue string, id uuid.UUID) (broker.
 // oldest is for how long the task has been due that waits longest.
 func (m *model) oldest(queue string) (oldest time.Duration) {
 	for _, e := range m.standing(queue, task.StatusPending) {
+		if e.how != "" && m.has("surveys no malformed task") {
+			return 0
+		}
+		if !e.task.StartedAt.IsZero() && !m.has("takes the age of a retry for its wait") {
+			continue
+		}
 		due := e.task.EnqueuedAt
 		if e.task.RunAt.After(due) {
 			due = e.task.RunAt

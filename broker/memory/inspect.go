@@ -33,16 +33,21 @@ func (b *Broker) Counts(_ context.Context, queue string) (map[task.Status]int, e
 		return nil, err
 	}
 	defer b.exit(now, 0)
+	return b.counts(q, now.UnixNano()), nil
+}
+
+// counts returns how many tasks of each status a queue has; nil has none.
+func (b *Broker) counts(q *queue, now int64) map[task.Status]int {
 	counts := make(map[task.Status]int)
 	if q == nil {
-		return counts, nil
+		return counts
 	}
 	for _, status := range task.Statuses() {
-		if n := b.count(q, status, now.UnixNano()); n > 0 {
+		if n := b.count(q, status, now); n > 0 {
 			counts[status] = n
 		}
 	}
-	return counts, nil
+	return counts
 }
 
 func (b *Broker) count(q *queue, status task.Status, now int64) int {

@@ -151,7 +151,7 @@ func (q *queue) oldest(now time.Time) time.Duration {
 	since := now.UnixNano()
 	since = min(since, q.scheduled.next(), q.retrying.next())
 	for _, e := range q.pending.leaders(prioritiesLooked) {
-		if due := max(nanos(e.task.RunAt), nanos(e.task.EnqueuedAt)); due > 0 {
+		if due := max(nanos(e.task.RunAt), nanos(e.task.EnqueuedAt)); due > 0 && e.task.StartedAt.IsZero() {
 			since = min(since, due)
 		}
 	}

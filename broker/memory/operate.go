@@ -200,12 +200,17 @@ func (b *Broker) Queue(_ context.Context, queue string) (broker.QueueInfo, error
 		return broker.QueueInfo{}, err
 	}
 	defer b.exit(now, 0)
-	info := broker.QueueInfo{Paused: b.isPaused(queue), Dropped: make(map[task.Status]int)}
-	for status, n := range b.dropped[queue] {
+	return b.info(queue, q, now), nil
+}
+
+// info returns what is known of a queue; q is nil if it holds no task.
+func (b *Broker) info(name string, q *queue, now time.Time) broker.QueueInfo {
+	info := broker.QueueInfo{Paused: b.isPaused(name), Dropped: make(map[task.Status]int)}
+	for status, n := range b.dropped[name] {
 		info.Dropped[status] = n
 	}
 	if q != nil {
 		info.Oldest = q.oldest(now)
 	}
-	return info, nil
+	return info
 }

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -41,23 +40,13 @@ func (b *Broker) Counts(ctx context.Context, queue string) (map[task.Status]int,
 	if err := b.readyToInspect(ctx, queue); err != nil {
 		return nil, err
 	}
-	cards := make(map[task.Status]*goredis.IntCmd)
-	_, err := b.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
-		for _, status := range task.Statuses() {
-			cards[status] = p.ZCard(ctx, b.keys(queue).set(status))
-		}
+	var asked cards
+	_, _ = b.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
+		asked = b.keys(queue).count(ctx, p)
 		return nil
 	})
-	if err != nil {
-		return nil, wrap("count tasks in redis", err)
-	}
-	counts := make(map[task.Status]int)
-	for status, card := range cards {
-		if n := int(card.Val()); n > 0 {
-			counts[status] = n
-		}
-	}
-	return counts, nil
+	counts, err := asked.values() // which have the error of the pipeline, too
+	return counts, wrap("count tasks in redis", err)
 }
 
 func (b *Broker) readyToInspect(ctx context.Context, queue string) error {
@@ -69,32 +58,16 @@ func (b *Broker) readyToInspect(ctx context.Context, queue string) error {
 
 // Queue implements broker.Inspector.
 func (b *Broker) Queue(ctx context.Context, queue string) (broker.QueueInfo, error) {
-	var info broker.QueueInfo
 	if err := b.readyToInspect(ctx, queue); err != nil {
-		return info, err
+		return broker.QueueInfo{}, err
 	}
-	var paused *goredis.IntCmd
-	var dropped *goredis.MapStringStringCmd
-	k := b.keys(queue)
-	calls, cmds := []scriptCall{{k.oldest(), []any{prioritiesLooked}}}, make([]*goredis.Cmd, 1)
-	// The error is that of the first command that failed, which has it too.
-	_, _ = b.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
-		cmds[0] = p.EvalSha(ctx, oldestScript.digest, calls[0].keys, calls[0].args...)
-		paused, dropped = p.Exists(ctx, k.paused()), p.HGetAll(ctx, k.dropped())
-		return nil
+	var one *glance
+	b.look(ctx, func(p goredis.Pipeliner) []*glance {
+		one = b.keys(queue).glance(ctx, p)
+		return []*glance{one}
 	})
-	var err error
-	if info.Oldest, err = oldest(oldestScript.known(ctx, b.client, calls, cmds)[0]); err == nil {
-		err = errors.Join(paused.Err(), dropped.Err())
-	}
-	if err != nil {
-		return info, wrap("look at a queue in redis", err)
-	}
-	info.Paused, info.Dropped = paused.Val() == 1, make(map[task.Status]int)
-	for status, count := range dropped.Val() {
-		info.Dropped[task.Status(status)], _ = strconv.Atoi(count)
-	}
-	return info, nil
+	info, err := one.info()
+	return info, wrap("look at a queue in redis", err)
 }
 
 // Task implements broker.Inspector.

@@ -81,13 +81,23 @@ func (s script) runAll(ctx context.Context, c goredis.UniversalClient, calls []s
 	return s.known(ctx, c, calls, cmds)
 }
 
-// known repeats what the server did not know the script for.
+// known repeats what the server did not know the script for, in one round trip.
 func (s script) known(ctx context.Context, c goredis.UniversalClient, calls []scriptCall, cmds []*goredis.Cmd) []*goredis.Cmd {
+	var unknown []int
 	for i, cmd := range cmds {
 		if goredis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
-			cmds[i] = c.Eval(ctx, s.source, calls[i].keys, calls[i].args...)
+			unknown = append(unknown, i)
 		}
 	}
+	if len(unknown) == 0 {
+		return cmds
+	}
+	_, _ = c.Pipelined(ctx, func(p goredis.Pipeliner) error {
+		for _, i := range unknown {
+			cmds[i] = p.Eval(ctx, s.source, calls[i].keys, calls[i].args...)
+		}
+		return nil
+	})
 	return cmds
 }
 

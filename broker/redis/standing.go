@@ -111,7 +111,7 @@ func oldest(cmd *goredis.Cmd) (time.Duration, error) {
 		if err != nil {
 			continue
 		}
-		if due := dueAt(t); !due.IsZero() && due.Before(since) {
+		if due := dueAt(t); !due.IsZero() && t.StartedAt.IsZero() && due.Before(since) {
 			since = due
 		}
 	}

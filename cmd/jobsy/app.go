@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -31,6 +32,28 @@ func newApp(in io.Reader, out, err io.Writer, getenv func(string) string) *app {
 		in: in, out: out, err: err, getenv: getenv,
 		interactive: terminal(in) && terminal(err), screen: terminal(out), moving: terminal(err),
 	}
+}
+
+// fit cuts a text to the size of the terminal that out is: what scrolls cannot be
+// drawn in place.
+func (a *app) fit(text string) string {
+	s, ok := a.out.(stream)
+	if !ok {
+		return text
+	}
+	width, height, err := term.GetSize(int(s.Fd()))
+	if err != nil || width < 1 || height < 2 {
+		return text
+	}
+	lines := strings.Split(text, "\n")
+	lines = lines[:min(len(lines), height)]
+	for i, line := range lines {
+		if runes := []rune(line); len(runes) > width {
+			lines[i] = string(runes[:width])
+		}
+	}
+	lines[len(lines)-1] = "" // no line end on the last line, or it scrolls
+	return strings.Join(lines, "\n")
 }
 
 func terminal(file any) bool {
@@ -76,8 +99,8 @@ Environment:
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, for programs")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(
-		a.statsCommand(), a.queueCommand(), a.taskCommand(), a.failedCommand(), a.serverCommand(),
-		a.doctorCommand(), a.benchCommand(), a.versionCommand(),
+		a.statsCommand(), a.queueCommand(), a.taskCommand(), a.failedCommand(), a.serverCommand(), a.scheduleCommand(),
+		a.doctorCommand(), a.dashboardCommand(), a.benchCommand(), a.versionCommand(),
 	)
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {

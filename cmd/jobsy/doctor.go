@@ -49,7 +49,9 @@ is lost by a repair. The exit code is 1 if anything is left broken.`,
 			if err := page.check(); err != nil {
 				return err
 			}
+			clear := a.note("examining …")
 			found, err := s.broker.Examine(ctx, queues...)
+			clear()
 			if err != nil {
 				return err
 			}

@@ -5,28 +5,44 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
-// program is the built program, which all tests run.
-var program string
+// programDir is where the program is built, for as long as the tests run.
+var programDir string
 
 func TestMain(m *testing.M) {
-	os.Exit(withProgram(m.Run))
+	os.Exit(withDir(m.Run))
 }
 
-// withProgram builds the program for as long as do runs.
-func withProgram(do func() int) int {
+func withDir(do func() int) int {
 	dir, err := os.MkdirTemp("", "jobsy")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "jobsy")
-	if output, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "%s%v\n", output, err)
-		return 1
-	}
+	programDir = dir
 	return do()
+}
+
+// build builds the program once, and only when it is run: not for fuzzing.
+var build = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(programDir, "jobsy")
+	output, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, output)
+	}
+	return path, err
+})
+
+// program returns the path of the built program.
+func program(t testing.TB) string {
+	t.Helper()
+	path, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

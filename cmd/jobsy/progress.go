@@ -33,6 +33,15 @@ func (b *bar) at(done int) {
 		strings.Repeat("█", filled), strings.Repeat("░", barWidth-filled), numbered(done), numbered(b.total))
 }
 
+// note shows on a terminal that something takes its time, until clear is called.
+func (a *app) note(text string) (clear func()) {
+	if !a.moving {
+		return func() {}
+	}
+	fmt.Fprint(a.err, text)
+	return func() { fmt.Fprint(a.err, "\r\x1b[K") }
+}
+
 // end clears the line.
 func (b *bar) end() {
 	if !b.drawn.IsZero() {

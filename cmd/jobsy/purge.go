@@ -35,6 +35,7 @@ first, unless --yes is given.`,
 	}
 	c.Flags().StringVarP(&status, "status", "s", "", "only tasks of this `STATUS`: "+list(deleteChange().may))
 	c.Flags().StringVar(&name, "name", "", "only tasks of this `NAME`")
+	completeStatuses(c, deleteChange().may)
 	agreed.flag(c)
 	return c
 }

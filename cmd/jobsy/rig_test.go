@@ -44,7 +44,7 @@ type result struct {
 
 // command is the program with arguments, and this rig's broker.
 func (r *rig) command(args ...string) *exec.Cmd {
-	c := exec.CommandContext(r.Context(), program, args...)
+	c := exec.CommandContext(r.Context(), program(r), args...)
 	c.Env = []string{"JOBSY_BROKER=" + r.server.URL(), "HOME=" + r.TempDir()}
 	return c
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -22,6 +23,7 @@ type selection struct {
 func (p *selection) flags(c *cobra.Command) {
 	c.Flags().StringVarP(&p.status, "status", "s", "", "all tasks of this `STATUS`: "+list(p.may))
 	c.Flags().StringVar(&p.name, "name", "", "of those, only tasks of this `NAME`")
+	completeStatuses(c, p.may)
 }
 
 // list lists statuses.
@@ -78,6 +80,7 @@ func (p *selection) ids(ctx context.Context, a *app, s *session) ([]uuid.UUID, e
 	bar, read := a.newBar("reading", counts[status]), 0
 	defer bar.end()
 	var ids []uuid.UUID
+	seen := make(map[uuid.UUID]bool) // pages may overlap while tasks move
 	for cursor, more := "", true; more; more = cursor != "" {
 		var page []*task.Task
 		page, cursor, err = s.broker.Tasks(ctx, p.queue, status, cursor, broker.MaxBatch)
@@ -85,7 +88,8 @@ func (p *selection) ids(ctx context.Context, a *app, s *session) ([]uuid.UUID, e
 			return nil, err
 		}
 		for _, t := range page {
-			if p.name == "" || t.Name == p.name {
+			if !seen[t.ID] && (p.name == "" || t.Name == p.name) {
+				seen[t.ID] = true
 				ids = append(ids, t.ID)
 			}
 		}
@@ -126,7 +130,11 @@ func (a *app) apply(ctx context.Context, s *session, ch change, queue string, id
 		for i, id := range part {
 			tasks[i] = &task.Task{Queue: queue, ID: id}
 		}
-		o.addAll(tasks, ch.make(ctx, s.Client, tasks...))
+		err := ch.make(ctx, s.Client, tasks...)
+		if errors.Is(err, task.ErrUnavailable) && ctx.Err() == nil {
+			return fmt.Errorf("%s %s, the rest is as it was or unknown: %w", counted(o.Changed, "task"), ch.done, err)
+		}
+		o.addAll(tasks, err)
 		if ctx.Err() != nil {
 			return fmt.Errorf("interrupted after %s of %s tasks", numbered(o.Changed), numbered(len(ids)))
 		}

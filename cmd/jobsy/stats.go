@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -114,10 +115,12 @@ func (st *statistics) repeat(ctx context.Context, s *session) error {
 	defer tick.Stop()
 	for {
 		err := st.draw(ctx, s)
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return nil
-		}
-		if err != nil {
+		case errors.Is(err, task.ErrUnavailable): // it may be back at the next look
+			fmt.Fprintln(st.app.err, "jobsy: "+escaped(err.Error()))
+		case err != nil:
 			return err
 		}
 		select {
@@ -138,7 +141,8 @@ func (st *statistics) draw(ctx context.Context, s *session) error {
 	if err := st.once(ctx, s, &text); err != nil {
 		return err
 	}
-	_, err := io.WriteString(st.app.out, home+strings.ReplaceAll(text.String(), "\n", restOfLine+"\n")+restOfScreen)
+	fitting := st.app.fit(text.String())
+	_, err := io.WriteString(st.app.out, home+strings.ReplaceAll(fitting, "\n", restOfLine+"\n")+restOfScreen)
 	return err
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -16,4 +18,14 @@ func parseStatus(name string) (task.Status, error) {
 		all = append(all, string(status))
 	}
 	return "", usagef("--status must be one of %s, got %q", strings.Join(all, ", "), name)
+}
+
+// completeStatuses makes a shell complete the statuses that --status takes.
+func completeStatuses(c *cobra.Command, statuses []task.Status) {
+	var all []string
+	for _, status := range statuses {
+		all = append(all, string(status))
+	}
+	// It fails only for a flag that is none.
+	_ = c.RegisterFlagCompletionFunc("status", cobra.FixedCompletions(all, cobra.ShellCompDirectiveNoFileComp))
 }

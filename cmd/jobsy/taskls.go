@@ -56,6 +56,7 @@ running ones first. Tasks that move between two pages may be missed or seen twic
 	c.Flags().StringVarP(&l.queue, "queue", "q", task.DefaultQueue, "list tasks of this `QUEUE`")
 	c.Flags().StringVarP(&l.status, "status", "s", "", "list tasks of this `STATUS` alone")
 	c.Flags().StringVar(&l.cursor, "cursor", "", "go on after the page that ended with this `CURSOR`")
+	completeStatuses(c, task.Statuses())
 	_ = c.RegisterFlagCompletionFunc("queue", a.completeQueues) // fails only for a flag that is none
 	return c
 }

@@ -68,6 +68,13 @@ func TestUsage(t *testing.T) {
 		{"bench --tasks 0", []string{"--tasks must be 1 to 10,000,000, got 0"}},
 		{"bench --concurrency 0", []string{"--concurrency must be 1 to 10,000, got 0"}},
 		{"bench --payload-bytes -1", []string{"--payload-bytes must be 0 to 1,048,576, got -1"}},
+		{"schedule ls --cursor x", []string{"--cursor must be what an earlier page"}},
+		{"schedule ls --queue {}", []string{"--queue must not contain braces"}},
+		{"schedule run", []string{"SCHEDULE must be given"}},
+		{"dashboard --listen 8080", []string{"--listen must be HOST:PORT", `"8080"`}},
+		{"dashboard --listen :8080", []string{"--listen must be a loopback address", "without a login", "--unsafe-bind"}},
+		{"dashboard --listen 0.0.0.0:8080", []string{"--listen must be a loopback address"}},
+		{"dashboard --listen 127.0.0.1.example:80", []string{"--listen must be a loopback address"}},
 		{"server ls --limit 0", []string{"--limit must be 1 to 1000"}},
 		{"server ls --cursor x", []string{"--cursor"}},
 		{"version now", []string{`argument "now" is one too many`}},
@@ -91,7 +98,7 @@ func TestBrokerAway(t *testing.T) {
 	}
 	address := silent.Addr().String()
 	silent.Close() // nobody listens there any more
-	c := exec.Command(program, "stats", "--broker", "redis://user:hush@"+address)
+	c := exec.Command(program(t), "stats", "--broker", "redis://user:hush@"+address)
 	got := finish(t, c)
 	if got.code != 1 || !strings.Contains(got.err, "--broker redis://user:xxxxx@"+address+" must be a broker that answers") {
 		t.Errorf("exits with %d and says %q", got.code, got.err)
@@ -106,9 +113,9 @@ func TestHelpHasExamples(t *testing.T) {
 	for _, path := range []string{
 		"", "stats", "queue", "queue ls", "queue pause", "queue resume", "queue purge", "task", "task ls", "task show", "task explain", "task explain",
 		"task enqueue", "task run", "task retry", "task cancel", "task delete", "task edit", "failed", "failed retry",
-		"failed delete", "server", "server ls", "doctor", "bench", "version",
+		"failed delete", "server", "server ls", "schedule", "schedule ls", "schedule pause", "schedule resume", "schedule run", "doctor", "dashboard", "bench", "version",
 	} {
-		got := finish(t, exec.Command(program, append(strings.Fields(path), "--help")...))
+		got := finish(t, exec.Command(program(t), append(strings.Fields(path), "--help")...))
 		if got.code != 0 || !strings.Contains(got.out, "Examples:\n  jobsy "+path) {
 			t.Errorf("jobsy %s --help has no example of it: %s", path, got.out)
 		}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -13,7 +14,32 @@ import (
 type running struct {
 	*exec.Cmd
 	out  *bufio.Scanner
-	said *strings.Builder
+	said *spoken
+}
+
+// spoken is what a program has said, while it speaks.
+type spoken struct {
+	mu   sync.Mutex
+	text strings.Builder
+	more chan struct{} // a sign that there is more
+}
+
+func newSpoken() *spoken { return &spoken{more: make(chan struct{}, 1)} }
+
+func (s *spoken) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case s.more <- struct{}{}:
+	default:
+	}
+	return s.text.Write(b)
+}
+
+func (s *spoken) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 // start starts the program; its output is read line by line.
@@ -24,7 +50,7 @@ func (r *rig) start(args ...string) *running {
 	if err != nil {
 		r.Fatal(err)
 	}
-	p := &running{c, bufio.NewScanner(out), new(strings.Builder)}
+	p := &running{c, bufio.NewScanner(out), newSpoken()}
 	c.Stderr = p.said
 	if err := c.Start(); err != nil {
 		r.Fatal(err)
@@ -66,7 +92,7 @@ func TestWatch(t *testing.T) {
 	}
 	r.enqueue("mail", "work", 4)
 	p.await(t, " 7 ")
-	if code := p.interrupt(t, os.Interrupt); code != 0 || p.said.Len() > 0 {
+	if code := p.interrupt(t, os.Interrupt); code != 0 || p.said.String() != "" {
 		t.Errorf("exits with %d and says %q", code, p.said)
 	}
 }
@@ -82,7 +108,7 @@ func TestWatchJSON(t *testing.T) {
 		}
 		r.value(p.out.Text() + "\n")
 	}
-	if code := p.interrupt(t, syscall.SIGTERM); code != 0 || p.said.Len() > 0 {
+	if code := p.interrupt(t, syscall.SIGTERM); code != 0 || p.said.String() != "" {
 		t.Errorf("exits with %d and says %q", code, p.said)
 	}
 }
@@ -103,5 +129,23 @@ func TestBenchInterrupted(t *testing.T) {
 	}
 	if left := r.counts("jobsy-bench"); len(left) > 0 {
 		t.Errorf("%v are left", left)
+	}
+}
+
+// A live view outlives an outage of its broker.
+func TestWatchOutage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	p := r.start("stats", "--watch", "--interval", "100ms")
+	p.await(t, "QUEUE")
+	r.server.Stop()
+	for !strings.Contains(p.said.String(), "broker unavailable") {
+		<-p.said.more
+	}
+	r.server.Restart(t)
+	r.enqueue("back", "work", 1)
+	p.await(t, "back")
+	if code := p.interrupt(t, os.Interrupt); code != 0 {
+		t.Errorf("exits with %d and says %q", code, p.said)
 	}
 }

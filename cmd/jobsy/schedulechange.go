@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// scheduleChange is what can be done to a schedule.
+type scheduleChange struct {
+	verb, short string
+	// make returns what to tell people, and the fields to tell programs.
+	make func(ctx context.Context, s *session, queue, schedule string) (text string, fields map[string]any, err error)
+}
+
+func scheduleChanges() []scheduleChange {
+	return []scheduleChange{
+		{"pause", "Have the ticks of a schedule pass without their tasks until it is resumed", pauseSchedule},
+		{"resume", "End the pause of a schedule; missed ticks are not made up for", resumeSchedule},
+		{"run", "Enqueue the task of a schedule now, beside its ticks", runSchedule},
+	}
+}
+
+func pauseSchedule(ctx context.Context, s *session, queue, schedule string) (string, map[string]any, error) {
+	return "is paused", map[string]any{"paused": true}, s.PauseSchedule(ctx, queue, schedule)
+}
+
+func resumeSchedule(ctx context.Context, s *session, queue, schedule string) (string, map[string]any, error) {
+	return "is resumed", map[string]any{"paused": false}, s.ResumeSchedule(ctx, queue, schedule)
+}
+
+func runSchedule(ctx context.Context, s *session, queue, schedule string) (string, map[string]any, error) {
+	t, err := s.RunSchedule(ctx, queue, schedule)
+	if err != nil {
+		return "", nil, err
+	}
+	return "has enqueued task " + t.ID.String(), map[string]any{"id": t.ID.String()}, nil
+}
+
+func (a *app) scheduleChangeCommand(ch scheduleChange) *cobra.Command {
+	var queue string
+	c := &cobra.Command{
+		Use:     ch.verb + " SCHEDULE",
+		Short:   ch.short,
+		Example: "  jobsy schedule " + ch.verb + " digest\n  jobsy schedule " + ch.verb + " digest --queue mail",
+		Args:    exactly("SCHEDULE"),
+		RunE: a.connected(func(ctx context.Context, s *session, args []string) error {
+			in, err := s.queueOfSchedule(ctx, queue, args[0])
+			if err != nil {
+				return err
+			}
+			text, fields, err := ch.make(ctx, s, in, args[0])
+			if err != nil {
+				return fmt.Errorf("schedule %q of queue %q: %w", args[0], in, err)
+			}
+			if a.json {
+				fields["queue"], fields["schedule"] = in, args[0]
+				return a.printJSON(fields)
+			}
+			return a.say("schedule %s of queue %s %s", shown(args[0]), shown(in), text)
+		}),
+	}
+	c.Flags().StringVarP(&queue, "queue", "q", "", "`QUEUE` of the schedule (default: it is looked for in all of them)")
+	_ = c.RegisterFlagCompletionFunc("queue", a.completeQueues) // fails only for a flag that is none
+	return c
+}
+
+// queueOfSchedule returns the queue that has a schedule.
+func (s *session) queueOfSchedule(ctx context.Context, queue, schedule string) (string, error) {
+	if err := task.CheckName("SCHEDULE", schedule); err != nil {
+		return "", err
+	}
+	queues := []string{queue}
+	if queue == "" {
+		var err error
+		if queues, err = s.broker.Queues(ctx); err != nil {
+			return "", err
+		}
+	}
+	var found []string
+	for _, one := range queues {
+		_, err := s.broker.Schedule(ctx, one, schedule)
+		switch {
+		case err == nil:
+			found = append(found, one)
+		case !errors.Is(err, task.ErrNotFound):
+			return "", err
+		}
+	}
+	switch {
+	case len(found) == 0 && queue != "":
+		return "", fmt.Errorf("SCHEDULE must be one of --queue %s that has been run, got %q", shown(queue), schedule)
+	case len(found) == 0:
+		return "", fmt.Errorf("SCHEDULE must be one that has been run, got %q", schedule)
+	case len(found) > 1:
+		return "", usagef("--queue must be given: schedule %q is in %s and in %s", schedule, shown(found[0]), shown(found[1]))
+	}
+	return found[0], nil
+}
