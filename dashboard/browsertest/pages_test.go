@@ -143,6 +143,9 @@ func testActions(t *testing.T, browser context.Context) {
 	p.visit(home + "schedules")
 	p.do(chromedp.Click(`button[value="pause-schedule"]`), chromedp.WaitVisible(`button[value="resume-schedule"]`))
 	p.want("Paused 1 schedule.", "digest paused")
+	p.do(chromedp.Click(`button[value="run-schedule"]`), chromedp.WaitVisible(".notice"))
+	p.visit(home + "tasks?queue=mail&name=digest")
+	p.want("found 1.", "email:digest")
 }
 
 func testKeyboard(t *testing.T, browser context.Context) {
