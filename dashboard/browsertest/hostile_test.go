@@ -90,7 +90,7 @@ func testHostile(t *testing.T, browser context.Context) {
 	for _, page := range pages {
 		p.visit(home + page)
 		p.unharmed(page)
-		if live := eval[bool](p, `!!document.querySelector("[data-stream]")`); live {
+		if p.has("[data-stream]") {
 			p.await(`document.querySelector("#pause").dataset.state === "live"`)
 			p.unharmed(page + ", live")
 		}
