@@ -19,7 +19,6 @@ type attempt struct {
 	pool   *pool
 	lease  broker.Lease
 	task   *task.Task    // as it will be stored
-	own    task.Task     // the handler's
 	name   string        // of the task
 	waited time.Duration // from when it was due; negative: that is not known
 	leased time.Time
@@ -50,12 +49,21 @@ func newAttempts(p *pool, leases []broker.Lease) []*attempt {
 			piece = make([]attempt, min(together, len(leases)-i))
 		}
 		a := &piece[0]
-		a.pool, a.lease, a.task, a.leased, a.expires = p, leases[i], leases[i].Task, now, leases[i].Expires
+		a.pool, a.lease, a.leased, a.expires = p, leases[i], now, leases[i].Expires
 		a.ctx.parent, a.ctx.keeper = p.work, p.keeper
+		a.part()
 		a.name = a.task.Name
 		attempts[i], piece = a, piece[1:]
 	}
 	return attempts
+}
+
+// part gives the handler the leased task, and the attempt a copy of its own: that
+// can be used again, while a handler may keep what it was given for ever.
+func (a *attempt) part() {
+	a.ctx.task, a.task = a.lease.Task, a.pool.spares.Get().(*task.Task)
+	a.ctx.task.CloneInto(a.task)
+	a.lease.Task = a.task
 }
 
 // run calls the handler and settles what it returns. Panics and runtime.Goexit
@@ -98,8 +106,7 @@ func (a *attempt) wait() time.Duration {
 
 // call runs the handler on its own copy of the task.
 func (a *attempt) call(handler Handler) error {
-	a.ctx.task = &a.own
-	a.task.CloneInto(a.ctx.task)
+	a.ctx.task.StartedAt, a.ctx.task.Attempt = a.task.StartedAt, a.task.Attempt
 	err := handler(&a.ctx, a.ctx.task)
 	if err != nil && a.ctx.Err() != nil {
 		return &interruptedError{context.Cause(&a.ctx), err}
@@ -169,12 +176,17 @@ func (e *interruptedError) Unwrap() []error { return []error{e.cause, e.err} }
 
 // judge decides what becomes of the task after its handler has returned.
 func (a *attempt) judge(err error) broker.Outcome {
+	if err == nil {
+		return a.completed()
+	}
+	return a.judgeError(err)
+}
+
+func (a *attempt) judgeError(err error) broker.Outcome {
 	var interrupted *interruptedError
 	var snooze *snoozeError
 	var skip *skipRetryError
 	switch {
-	case err == nil:
-		return a.completed()
 	case a.ctx.endedBy() == task.ErrCancelled:
 		a.record(err)
 		return a.cancelled(err.Error())

@@ -114,14 +114,13 @@ func numbered(err error, i, n int) error {
 
 // joined returns nil, the error of the only task, or a *BatchError.
 func joined(errs []error) error {
-	failed := &BatchError{Errs: errs}
 	switch {
-	case failed.count() == 0:
+	case countErrors(errs) == 0:
 		return nil
 	case len(errs) == 1:
 		return errs[0]
 	}
-	return failed
+	return &BatchError{Errs: errs}
 }
 
 // BatchError tells for which tasks a call has not done what it was asked.
@@ -134,7 +133,7 @@ type BatchError struct {
 func (e *BatchError) Error() string {
 	const quoted = 3
 	var text strings.Builder
-	fmt.Fprintf(&text, "%d of %d tasks gave an error", e.count(), len(e.Errs))
+	fmt.Fprintf(&text, "%d of %d tasks gave an error", countErrors(e.Errs), len(e.Errs))
 	shown := 0
 	for i, err := range e.Errs {
 		if err == nil {
@@ -161,9 +160,9 @@ func (e *BatchError) Unwrap() []error {
 	return errs
 }
 
-func (e *BatchError) count() int {
+func countErrors(errs []error) int {
 	n := 0
-	for _, err := range e.Errs {
+	for _, err := range errs {
 		if err != nil {
 			n++
 		}

@@ -10,8 +10,13 @@ import (
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
-// maxServers is how many servers Client.Servers returns at most.
-const maxServers = 10_000
+const (
+	// maxServers is how many servers Client.Servers returns at most.
+	maxServers = 10_000
+	// serversAtOnce is how many it asks for in a call: each may list a thousand
+	// running tasks.
+	serversAtOnce = 50
+)
 
 // Servers returns the servers that are alive, sorted by name: what they work on,
 // what they run, when they were last heard of. A server reports every 5 seconds, or
@@ -26,7 +31,7 @@ func (c *Client) Servers(ctx context.Context) ([]broker.ServerInfo, error) {
 	var servers []broker.ServerInfo
 	for cursor, more := "", true; more && len(servers) < maxServers; more = cursor != "" {
 		var page []broker.ServerInfo
-		page, cursor, err = monitor.Servers(ctx, cursor, 100)
+		page, cursor, err = monitor.Servers(ctx, cursor, serversAtOnce)
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package jobsy_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -195,6 +196,54 @@ func unhealthy(t *testing.T, server *jobsy.Server, want string) {
 	if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 		t.Errorf("Healthy returned %v, want %q", err, want)
 	}
+}
+
+// Figures that the broker did not take are told again, and too many names are
+// counted together.
+func TestFiguresAreKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		inner := memory.New(nil)
+		b := &forgetful{Broker: inner, Monitor: inner, failures: 2}
+		server := jobsy.NewServer(b, nil)
+		const names = broker.MaxNames + 50
+		for i := range names {
+			server.HandleFunc(fmt.Sprint(i), func(context.Context, *task.Task) error { return nil })
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- server.Run(ctx) }()
+		for i := range names {
+			if err := server.Client().Enqueue(ctx, task.New(fmt.Sprint(i), nil)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		<-time.After(30 * time.Second)
+		now := time.Now()
+		got, err := server.Client().Figures(ctx, "", now.Add(-time.Hour), now.Add(time.Minute))
+		if err != nil || got.Total.Completed != names || len(got.Names) != broker.MaxNames || got.Names[""].Completed != 51 || b.failures != 0 {
+			t.Errorf("figures of %d names, %d in all: %+v, %v", len(got.Names), got.Total.Completed, got.Names[""], err)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// forgetful is a broker that does not take the first figures.
+type forgetful struct {
+	broker.Broker
+	broker.Monitor
+	failures int
+}
+
+func (b *forgetful) Record(ctx context.Context, queue string, tallies map[string]broker.Tally) error {
+	if b.failures > 0 {
+		b.failures--
+		return task.ErrUnavailable
+	}
+	return b.Monitor.Record(ctx, queue, tallies)
 }
 
 // An idle server reports once in fifteen seconds.

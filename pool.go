@@ -31,10 +31,11 @@ type pool struct {
 	hearing  sync.WaitGroup // for cancellations
 	deaf     context.CancelFunc
 	unknown  unknownNames
+	spares   sync.Pool // memory of an attempt's *task.Task
 }
 
 func newPool(s *Server) *pool {
-	p := &pool{server: s}
+	p := &pool{server: s, spares: sync.Pool{New: func() any { return new(task.Task) }}}
 	p.backlog = newBacklog(s.opts.Concurrency, p.begin)
 	p.work, p.stop = context.WithCancelCause(context.Background())
 	p.keeper = newKeeper(s.broker, s.opts.LeaseDuration, s.log)
@@ -79,6 +80,7 @@ func (p *pool) settled(settlements []settlement, refused []bool) {
 		if one.outcome.Status.Ended() && (refused == nil || !refused[i]) {
 			p.server.ended(one.attempt.task)
 			one.attempt.tellFailed(one.outcome.Status)
+			p.spares.Put(one.attempt.task)
 		}
 	}
 	p.backlog.settled(len(settlements))

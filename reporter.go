@@ -172,7 +172,11 @@ func (r *reporter) tally(queue, name string) *broker.Tally {
 		}
 		r.tallies[queue] = names
 	}
-	if name != "" && len(names) >= broker.MaxNames-1 {
+	named := len(names)
+	if names[""] != nil {
+		named--
+	}
+	if name != "" && named >= broker.MaxNames-1 {
 		return r.tally(queue, "")
 	}
 	t = &broker.Tally{}

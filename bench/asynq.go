@@ -8,6 +8,9 @@ import (
 	"github.com/hibiken/asynq"
 )
 
+// uniqueTTL is when asynq lets go of a lock, if the job has not ended by then.
+const uniqueTTL = time.Hour
+
 // asynqLibrary has a client, and an inspector to count with.
 type asynqLibrary struct {
 	opt       asynq.RedisClientOpt
@@ -29,6 +32,9 @@ func (l *asynqLibrary) enqueue(ctx context.Context, jobs []job) error {
 		}
 		if !j.at.IsZero() {
 			opts = append(opts, asynq.ProcessAt(j.at))
+		}
+		if j.unique {
+			opts = append(opts, asynq.Unique(uniqueTTL))
 		}
 		if _, err := l.client.EnqueueContext(ctx, asynq.NewTask(jobName, j.payload), opts...); err != nil {
 			return err

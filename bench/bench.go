@@ -35,7 +35,7 @@ type row struct {
 func rows() []row {
 	return slices.Concat(
 		enqueueRows, processRows, streamRows, pickupRows, memoryRows, costRows, backlogRows,
-		queueRows, delayedRows, idleRows, distantRows, inProcessRows,
+		queueRows, featureCostRows, idleRows, distantRows, inProcessRows,
 	)
 }
 

@@ -49,6 +49,9 @@ func (l *jobsyLibrary) enqueue(ctx context.Context, jobs []job) error {
 	for i, j := range jobs {
 		tasks[i] = task.New(jobName, j.payload)
 		tasks[i].Queue, tasks[i].RunAt = j.queue, j.at
+		if j.unique {
+			tasks[i].Unique.Mode = task.UntilEnded
+		}
 	}
 	return l.client.Enqueue(ctx, tasks...)
 }

@@ -19,6 +19,7 @@ type loading struct {
 	batch     int       // jobs a call
 	queues    []string  // the jobs are spread over; nil: the default queue
 	at        time.Time // when they are due; zero: at once
+	unique    bool      // each excludes others with its payload
 	payloads  payloads
 }
 
@@ -75,7 +76,7 @@ func (r *loadingRun) produce(ctx context.Context) error {
 }
 
 func (r *loadingRun) job(index int) job {
-	j := job{payload: r.payloads.of(index), at: r.at}
+	j := job{payload: r.payloads.of(index), at: r.at, unique: r.unique}
 	if len(r.queues) > 0 {
 		j.queue = r.queues[index%len(r.queues)]
 	}

@@ -12,8 +12,8 @@ var costRows = []row{
 	{"g", "Redis commands and CPU of a task", []side{jobsyRedis, asynqRedis}, measureCost},
 }
 
-var delayedRows = []row{
-	{"j", "Redis commands and CPU of a scheduled and of a retried task", []side{jobsyRedis, asynqRedis}, measureDelayed},
+var featureCostRows = []row{
+	{"j", "Redis commands and CPU of a scheduled, a retried and a unique task", []side{jobsyRedis, asynqRedis}, measureFeatureCosts},
 }
 
 // retryDelay is how long both libraries wait before they run a job again: by
@@ -27,7 +27,7 @@ func measureCost(ctx context.Context, t *trial) error {
 	return t.measureCostOf(ctx, "task", loading{jobs: t.opts.size(jobs[t.side.name])}, 1)
 }
 
-func measureDelayed(ctx context.Context, t *trial) error {
+func measureFeatureCosts(ctx context.Context, t *trial) error {
 	sizes := map[string]int{"jobsy": 50_000, "asynq": 10_000}
 	jobs := t.opts.size(sizes[t.side.name])
 	// Late enough that all are enqueued by then.
@@ -35,6 +35,7 @@ func measureDelayed(ctx context.Context, t *trial) error {
 	return errors.Join(
 		t.measureCostOf(ctx, "scheduled task", loading{jobs: jobs, at: due}, 1),
 		t.measureCostOf(ctx, "task retried once", loading{jobs: jobs}, 2),
+		t.measureCostOf(ctx, "unique task", loading{jobs: jobs, unique: true}, 1),
 	)
 }
 

@@ -33,6 +33,7 @@ type job struct {
 	queue   string // "": the library's default
 	payload []byte
 	at      time.Time // zero: at once
+	unique  bool      // excludes others with its payload until it has ended
 }
 
 // serving says how to run jobs. A zero field is the library's default.

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"math"
+	"math/bits"
 	"time"
 )
 
@@ -27,9 +28,17 @@ func BucketOf(d time.Duration) int {
 	if d <= FirstBucket {
 		return 0
 	}
-	i := int(math.Ceil(2 * math.Log2(float64(d)/float64(FirstBucket))))
-	if i > 0 && i < Buckets && d <= BucketBound(i-1) { // rounded the wrong way
-		i--
+	// The least i for which FirstBucket²·2^i is d² or more, in whole numbers: this
+	// is done for each task.
+	const unit = uint64(FirstBucket) * uint64(FirstBucket)
+	high, low := bits.Mul64(uint64(d), uint64(d))
+	if high >= unit {
+		return Buckets - 1
+	}
+	quotient, rest := bits.Div64(high, low, unit)
+	i := bits.Len64(quotient - 1)
+	if rest > 0 {
+		i = bits.Len64(quotient)
 	}
 	return min(i, Buckets-1)
 }

@@ -38,7 +38,7 @@ func (k Kind[Args]) New(args Args) *Task {
 	t.MaxRetry, t.Timeout, t.Retention = k.MaxRetry, k.Timeout, k.Retention
 	t.Unique, t.Gather = k.Unique, k.Gather
 	if err != nil {
-		t.encodeErr = fmt.Errorf("encode arguments of %s: %w", k.Name, err)
+		t.rare = &rare{encodeErr: fmt.Errorf("encode arguments of %s: %w", k.Name, err)}
 	}
 	return t
 }

@@ -94,7 +94,7 @@ func (t *Task) AppendBinary(b []byte) ([]byte, error) {
 	b = appendTime(b, fieldEnqueuedAt, t.EnqueuedAt)
 	b = t.appendUnique(b)
 	b = t.appendState(b)
-	return append(b, t.unknown...), nil
+	return append(b, t.unknown()...), nil
 }
 
 // appendState appends what the broker records.
@@ -272,7 +272,7 @@ func (t *Task) readState(tag uint64, start []byte, r *reader) {
 		t.readMember(r)
 	default:
 		r.skip(tag & 7)
-		t.unknown = append(t.unknown, start[:len(start)-len(r.rest)]...)
+		t.rare = &rare{unknown: append(t.unknown(), start[:len(start)-len(r.rest)]...)}
 	}
 }
 

@@ -100,7 +100,7 @@ func (t *Task) AppendMember(b []byte) []byte {
 func (t *Task) member() *Task {
 	return &Task{
 		ID: t.ID, Name: t.Name, Payload: t.Payload, Headers: t.Headers, EnqueuedAt: t.EnqueuedAt,
-		unknown: t.unknown,
+		rare: t.rare,
 	}
 }
 

@@ -102,8 +102,28 @@ type Task struct {
 	// which they came: ID, Name, Payload, Headers and EnqueuedAt of each.
 	Members []*Task
 
+	rare *rare // nil: none of it
+}
+
+// rare is what few tasks have. It is kept apart, and never changed once it is
+// there, so that a task fits 512 bytes: beyond, memory comes in coarser sizes.
+type rare struct {
 	encodeErr error  // why Kind.New could not encode the arguments
 	unknown   []byte // fields of a newer writer, kept for the next reader
+}
+
+func (t *Task) encodeErr() error {
+	if t.rare == nil {
+		return nil
+	}
+	return t.rare.encodeErr
+}
+
+func (t *Task) unknown() []byte {
+	if t.rare == nil {
+		return nil
+	}
+	return t.rare.unknown
 }
 
 // New returns a task with a fresh UUIDv7 and every other field at its
@@ -119,10 +139,16 @@ func (t *Task) Clone() *Task {
 	return c
 }
 
-// CloneInto is Clone into memory that the caller has. What was in c is lost.
+// CloneInto is Clone into memory that the caller has: that of c and of its
+// Payload, which nobody else may use. What was in them is lost.
 func (t *Task) CloneInto(c *Task) {
+	payload := c.Payload
 	*c = *t
-	c.Payload = slices.Clone(t.Payload)
+	if len(t.Payload) <= cap(payload) && len(t.Payload) > 0 {
+		c.Payload = append(payload[:0], t.Payload...)
+	} else {
+		c.Payload = slices.Clone(t.Payload)
+	}
 	c.Headers = maps.Clone(t.Headers)
 	c.Result = slices.Clone(t.Result)
 	c.History = slices.Clone(t.History)
@@ -130,7 +156,6 @@ func (t *Task) CloneInto(c *Task) {
 	for i, m := range c.Members {
 		c.Members[i] = m.Clone()
 	}
-	c.unknown = slices.Clone(t.unknown)
 }
 
 // Prepare makes the task ready to be enqueued: it checks what the producer

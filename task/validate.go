@@ -25,7 +25,7 @@ var (
 // check returns the first error, in the order of the fields.
 func (t *Task) check() error {
 	return cmp.Or(
-		t.encodeErr,
+		t.encodeErr(),
 		CheckName("Name", t.Name),
 		checkHeaders(t.Headers),
 		CheckQueue("Queue", cmp.Or(t.Queue, DefaultQueue)),

@@ -10,6 +10,7 @@ package memory
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -86,6 +87,7 @@ type Broker struct {
 	tidied    int64              // the minute up to which figures are gone
 	touched   []*queue           // what this call has changed
 	spare     *queue             // a forgotten one, to be used again
+	spares    sync.Pool          // memory of a *task.Task that was settled
 }
 
 var (
@@ -126,6 +128,7 @@ func New(opts *Options) *Broker {
 		listeners: make(map[*listener]struct{}),
 		servers:   make(map[string]broker.ServerInfo),
 		figures:   make(map[string]minutes),
+		spares:    sync.Pool{New: func() any { return new(task.Task) }},
 	}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)

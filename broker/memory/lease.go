@@ -66,22 +66,6 @@ type draft struct {
 	now    time.Time
 	token  int64
 	leases []broker.Lease
-	piece  []task.Task
-}
-
-// together is how many leased tasks share a piece of memory: fewer and larger
-// pieces cost less, but the last task that is in use keeps all of its piece.
-const together = 16
-
-// clone returns a copy for the one who leases.
-func (d *draft) clone(t *task.Task, left int) *task.Task {
-	if len(d.piece) == 0 {
-		d.piece = make([]task.Task, min(together, left))
-	}
-	own := &d.piece[0]
-	d.piece = d.piece[1:]
-	t.CloneInto(own)
-	return own
 }
 
 // lease draws leases from the queues in their order. An error comes without
@@ -120,20 +104,22 @@ func (b *Broker) leaseFrom(q *queue, d *draft) error {
 	return nil
 }
 
-// grant leases one task.
+// grant leases one task. The one who leases gets the task itself, and the broker
+// keeps a copy, for whose memory there is often a spare.
 func (b *Broker) grant(e *entry, d *draft) error {
-	t := d.clone(e.task, min(e.queue.pending.len()+1, d.req.Max-len(d.leases)))
-	t.Status, t.StartedAt, t.Worker = task.StatusRunning, d.now.Round(0), d.req.Worker
-	t.Deliveries, t.Token = t.Deliveries+1, d.token
+	t, own := e.task, b.spares.Get().(*task.Task)
+	t.CloneInto(own)
+	own.Status, own.StartedAt, own.Worker = task.StatusRunning, d.now.Round(0), d.req.Worker
+	own.Deliveries, own.Token = t.Deliveries+1, d.token
 	expires := after(d.now, d.req.Duration)
-	if err := b.save(t, e.storageID, expires); err != nil {
+	if err := b.save(own, e.storageID, expires); err != nil {
 		return err
 	}
 	b.lift(e)
-	own := e.task
-	own.Status, own.StartedAt, own.Worker = t.Status, t.StartedAt, t.Worker
-	own.Deliveries, own.Token = t.Deliveries, t.Token
+	e.task = own
 	b.put(e, expires)
+	t.Status, t.StartedAt, t.Worker = own.Status, own.StartedAt, own.Worker
+	t.Deliveries, t.Token = own.Deliveries, own.Token
 	d.leases = append(d.leases, broker.Lease{
 		Task: t, Queue: t.Queue, ID: t.ID, Deliveries: t.Deliveries, Token: t.Token, Priority: t.Priority,
 		Lock: t.LockKey(), Cancelled: e.doomed, Expires: d.now.Add(d.req.Duration),

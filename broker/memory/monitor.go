@@ -137,9 +137,12 @@ func (h *heap) ahead(k key, most int) int {
 	for len(look) > 0 && n < most {
 		at := look[len(look)-1]
 		look = look[:len(look)-1]
-		if at < len(h.items) && h.items[at].before(k) {
-			n++
-			look = append(look, 2*at+1, 2*at+2)
+		if at >= len(h.items) || !h.items[at].before(k) {
+			continue
+		}
+		n++
+		for child, end := h.children(at); child < end; child++ {
+			look = append(look, child)
 		}
 	}
 	return n
@@ -161,14 +164,17 @@ func (q *queue) oldest(now time.Time) time.Duration {
 const (
 	// prioritiesLooked is how many priorities a look for the oldest task sees.
 	prioritiesLooked = 32
-	// leadersLooked bounds the items that it looks at.
-	leadersLooked = 100_000
+	// leadersLooked is about how many items it looks at.
+	leadersLooked = 20_000
 )
 
-// leaders returns the first entry of each priority, of as many as asked for.
+// leaders returns the first entry of each priority, of as many as asked for. Of
+// a large heap it looks at one in so many items, the first among them.
 func (h *heap) leaders(most int) []*entry {
 	first := make(map[task.Priority]*entry)
-	for _, it := range h.items[:min(len(h.items), leadersLooked)] {
+	stride := 1 + len(h.items)/leadersLooked
+	for i := 0; i < len(h.items); i += stride {
+		it := h.items[i]
 		p := it.entry.task.Priority
 		if seen := first[p]; seen == nil && len(first) < most || seen != nil && it.before(seen.key) {
 			first[p] = it.entry

@@ -38,6 +38,8 @@ func (b *Broker) settle(o *broker.Outcome, now time.Time) error {
 			return err
 		}
 		b.remove(e)
+		b.spares.Put(e.task)
+		e.task = nil
 		return nil
 	}
 	settled, at := e.settled(o, now)

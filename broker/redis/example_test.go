@@ -52,7 +52,7 @@ func ExampleOpen_refused() {
 	fmt.Println(err)
 	fmt.Println(errors.Is(err, task.ErrInvalid))
 	// Output:
-	// address must be a redis, rediss, unix, redis+sentinel or redis+cluster URL, got scheme "localhost"
+	// address must be a redis, rediss, unix, redis+sentinel or redis+cluster URL, got another scheme, or none
 	// true
 }
 

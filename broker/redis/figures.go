@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,6 +18,8 @@ const (
 	// figureFields bounds the fields of one minute: what has more names counts
 	// under "".
 	figureFields = 10_000
+	// numbersAtOnce is how many one call adds: some two milliseconds' worth.
+	numbersAtOnce = 1000
 	// minutesAtOnce is how many minutes are read in one round trip.
 	minutesAtOnce = 60
 	// maxRecords is how often figures are sent again because their minute was
@@ -44,7 +47,18 @@ func (b *Broker) Record(ctx context.Context, queue string, tallies map[string]br
 	defer cancel()
 	b.recorder.mu.Lock()
 	defer b.recorder.mu.Unlock()
-	k, numbers, call := b.keys(queue), figureArgs(tallies), b.recorder.calls.next()
+	for numbers := range slices.Chunk(figureArgs(tallies), 3*numbersAtOnce) {
+		if err := b.recordSome(ctx, b.keys(queue), numbers); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recordSome makes a call with the minute that the server's clock should have,
+// and again if it had not.
+func (b *Broker) recordSome(ctx context.Context, k keys, numbers []any) error {
+	call := b.recorder.calls.next()
 	for range maxRecords {
 		minute := time.Now().Add(b.recorder.ahead).Unix() / 60
 		args := append([]any{call, replyMemory.Milliseconds(), minute, broker.FiguresKept.Milliseconds(), figureFields}, numbers...)

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -62,15 +63,32 @@ func dialer(address string) (goredis.UniversalClient, error) {
 	case "redis+cluster", "rediss+cluster":
 		return clusterClient(u)
 	}
-	return nil, fmt.Errorf("scheme %q", u.Scheme)
+	return nil, errors.New("another scheme, or none")
 }
 
-// scrub keeps the address, which may hold a password, out of an error.
+// scrub keeps what the address says out of an error: a part that could not be
+// read may be a password, such as one without the @host that belongs behind it.
+// Names of parameters are none.
 func scrub(err error) error {
-	if parse, ok := err.(*url.Error); ok {
-		return parse.Err
+	text := err.Error()
+	if _, names, ok := strings.Cut(text, "unexpected option: "); ok {
+		return errors.New("unknown parameters: " + names)
 	}
-	return err
+	if strings.HasPrefix(text, "redis: invalid URL path") {
+		return errors.New("more in the path than a database")
+	}
+	if words := strings.Fields(text); len(words) > 3 && words[0] == "redis:" && words[1] == "invalid" {
+		return fmt.Errorf("a %s that is no %s", words[2], strings.Trim(words[3], ":"))
+	}
+	for sign, means := range map[string]string{
+		"invalid port":       "a port that is no number: is the @host behind a password missing?",
+		"invalid URL escape": "a % that is no escape: in a password it is written %25",
+	} {
+		if strings.Contains(text, sign) {
+			return errors.New(means)
+		}
+	}
+	return errors.New("something else")
 }
 
 const defaultDialTimeout = 5 * time.Second
@@ -104,7 +122,7 @@ func dial(timeout time.Duration, secure *tls.Config) func(context.Context, strin
 
 func singleClient(u *url.URL) (goredis.UniversalClient, error) {
 	if u.Scheme != "unix" && u.Hostname() == "" {
-		return nil, fmt.Errorf("no host")
+		return nil, errors.New("no host")
 	}
 	opts, err := goredis.ParseURL(u.String())
 	if err != nil {
@@ -119,7 +137,7 @@ func singleClient(u *url.URL) (goredis.UniversalClient, error) {
 func sentinelClient(u *url.URL) (goredis.UniversalClient, error) {
 	name, db, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
 	if name == "" {
-		return nil, fmt.Errorf("no name of a primary in the path")
+		return nil, errors.New("no name of a primary in the path")
 	}
 	query := u.Query()
 	sentinelUser, sentinelPassword := query.Get("sentinel_username"), query.Get("sentinel_password")
@@ -144,7 +162,7 @@ func sentinelClient(u *url.URL) (goredis.UniversalClient, error) {
 
 func clusterClient(u *url.URL) (goredis.UniversalClient, error) {
 	if strings.Trim(u.Path, "/") != "" {
-		return nil, fmt.Errorf("a Cluster has no databases, got path %q", u.Path)
+		return nil, errors.New("a path, but a Cluster has no databases")
 	}
 	plain, err := spread(u, u.Query(), "")
 	if err != nil {
@@ -166,7 +184,7 @@ func spread(u *url.URL, query url.Values, path string) (string, error) {
 	hosts := strings.Split(u.Host, ",")
 	for _, host := range hosts {
 		if host == "" || strings.HasPrefix(host, ":") {
-			return "", fmt.Errorf("an empty host")
+			return "", errors.New("an empty host")
 		}
 	}
 	for _, host := range hosts[1:] {

@@ -206,7 +206,7 @@ func (l *load) clear(ctx context.Context, s *session) error {
 	defer cancel()
 	var silent app
 	for _, status := range deleteChange().may {
-		p := selection{queue: l.queue, status: string(status), name: benchName}
+		p := selection{queue: l.queue, status: string(status), filter: filter{name: benchName}}
 		ids, err := p.ids(ctx, &silent, s)
 		var o tally
 		if err == nil {

@@ -64,7 +64,7 @@ func (a *app) changeCommand(ch change) *cobra.Command {
 		Use:   ch.verb + " ID...",
 		Short: ch.short,
 		Long: ch.short + ".\n\nTasks are named by their ids or, with --status, are all of one queue that have that\n" +
-			"status (and name). It asks before it changes all, unless --yes is given.",
+			"status (and name, error or payload). It asks before it changes all, unless --yes is given.",
 		Example: "  jobsy task " + ch.verb + " 0192f0c1-0000-7000-8000-00000000002a\n" +
 			"  jobsy task " + ch.verb + " --queue mail --status " + string(ch.may[0]) + " --name email:welcome",
 		RunE: a.connected(func(ctx context.Context, s *session, args []string) error {

@@ -67,9 +67,9 @@ is lost by a repair. The exit code is 1 if anything is left broken.`,
 	}
 	page.flag(c, 100)
 	c.Flags().StringArrayVarP(&queues, "queue", "q", nil, "examine only this `QUEUE`; may be repeated (default: all there is)")
+	a.completesQueues(c, "queue")
 	c.Flags().BoolVar(&repair, "repair", false, "repair what is found")
 	agreed.flag(c)
-	_ = c.RegisterFlagCompletionFunc("queue", a.completeQueues) // fails only for a flag that is none
 	return c
 }
 

@@ -95,14 +95,13 @@ func (a *app) enqueueCommand() *cobra.Command {
 		return a.say("%s", t.ID)
 	})
 	o.flags(c)
-	_ = c.RegisterFlagCompletionFunc("queue", a.completeQueues) // fails only for a flag that is none
+	a.queueFlag(c, &o.task.Queue, task.DefaultQueue, "`QUEUE` of the task")
 	return c
 }
 
 func (o *order) flags(c *cobra.Command) {
 	f := c.Flags()
 	o.payload.flags(c)
-	f.StringVarP(&o.task.Queue, "queue", "q", task.DefaultQueue, "`QUEUE` of the task")
 	f.IntVar(&o.priority, "priority", int(task.MediumPriority), "1 (last) to 255 (first)")
 	f.DurationVar(&o.in, "in", 0, "run it after this `DURATION`")
 	f.StringVar(&o.at, "at", "", "run it at this `TIME`, as RFC 3339")

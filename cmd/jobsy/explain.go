@@ -100,6 +100,8 @@ func hint(t *task.Task, r *jobsy.Reason) string {
 		return "jobsy task cancel " + r.Other.String() + " --queue " + argument(t.Queue)
 	case jobsy.ReasonAhead:
 		return "jobsy task edit " + of + " --priority 255"
+	case jobsy.ReasonNoServer:
+		return "start a server that works on the queue, or jobsy task move " + of + " --to QUEUE"
 	case jobsy.ReasonPaused:
 		return "jobsy queue resume " + argument(t.Queue)
 	}

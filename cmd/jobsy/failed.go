@@ -64,8 +64,7 @@ thousand at a time.`,
 		return a.printGroups(groups, page.limit)
 	})
 	page.flag(c, 50)
-	c.Flags().StringVarP(&queue, "queue", "q", "", "only of this `QUEUE` (default: of all)")
-	_ = c.RegisterFlagCompletionFunc("queue", a.completeQueues) // fails only for a flag that is none
+	a.queueFlag(c, &queue, "", "only of this `QUEUE` (default: of all)")
 	return c
 }
 
@@ -115,16 +114,16 @@ func (s *session) failedGroups(ctx context.Context, queue string) ([]jobsy.Faile
 			return nil, err
 		}
 	}
+	views, err := s.stands(ctx, queues)
+	if err != nil {
+		return nil, err
+	}
 	var all []jobsy.FailedGroup
-	for _, queue := range queues {
-		counts, err := s.broker.Counts(ctx, queue)
-		if err != nil {
-			return nil, err
-		}
-		if counts[task.StatusFailed] == 0 {
+	for _, v := range views {
+		if v.Counts[string(task.StatusFailed)] == 0 && v.Error == "" {
 			continue
 		}
-		groups, err := s.FailedGroups(ctx, queue)
+		groups, err := s.FailedGroups(ctx, v.Queue) // or its error
 		if err != nil {
 			return nil, err
 		}

@@ -69,14 +69,13 @@ func (a *app) failedChangeCommand(ch failedChange) *cobra.Command {
 			return a.changeGroups(ctx, s, ch, groups, perSecond, &agreed)
 		}),
 	}
-	c.Flags().StringVarP(&choice.queue, "queue", "q", "", "groups of this `QUEUE` (default: of all)")
+	a.queueFlag(c, &choice.queue, "", "groups of this `QUEUE` (default: of all)")
 	c.Flags().StringVar(&choice.name, "name", "", "groups of tasks of this `NAME`")
 	c.Flags().StringVar(&choice.error, "error", "", "groups with this `ERROR`, with its …")
 	if ch.paced {
 		c.Flags().StringVar(&pace, "paced", "", "so many at a time: `N/s`, N/m or N/h (default: all at once)")
 	}
 	agreed.flag(c)
-	_ = c.RegisterFlagCompletionFunc("queue", a.completeQueues) // fails only for a flag that is none
 	return c
 }
 

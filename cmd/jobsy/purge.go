@@ -11,12 +11,13 @@ import (
 
 func (a *app) purgeCommand() *cobra.Command {
 	var agreed consent
-	var status, name string
+	var status string
+	var f filter
 	c := &cobra.Command{
 		Use:   "purge QUEUE",
 		Short: "Delete the tasks of a queue that wait or have ended",
 		Long: `Delete the tasks of a queue that wait or have ended, all of them or those of one
-status or name. Running tasks are left, and what is enqueued meanwhile may be. It asks
+status, name, error or payload. Running tasks are left, and what is enqueued meanwhile may be. It asks
 first, unless --yes is given.`,
 		Example: `  jobsy queue purge mail
   jobsy queue purge mail --status failed --yes`,
@@ -30,11 +31,11 @@ first, unless --yes is given.`,
 			if err != nil {
 				return err
 			}
-			return a.purge(ctx, s, args[0], statuses, name, &agreed)
+			return a.purge(ctx, s, args[0], statuses, &f, &agreed)
 		}),
 	}
 	c.Flags().StringVarP(&status, "status", "s", "", "only tasks of this `STATUS`: "+list(deleteChange().may))
-	c.Flags().StringVar(&name, "name", "", "only tasks of this `NAME`")
+	f.flags(c)
 	completeStatuses(c, deleteChange().may)
 	agreed.flag(c)
 	return c
@@ -52,7 +53,7 @@ func purged(name string) ([]task.Status, error) {
 	return []task.Status{status}, err
 }
 
-func (a *app) purge(ctx context.Context, s *session, queue string, statuses []task.Status, name string, agreed *consent) error {
+func (a *app) purge(ctx context.Context, s *session, queue string, statuses []task.Status, f *filter, agreed *consent) error {
 	counts, err := s.broker.Counts(ctx, queue)
 	if err != nil {
 		return err
@@ -62,17 +63,17 @@ func (a *app) purge(ctx context.Context, s *session, queue string, statuses []ta
 		total += counts[status]
 	}
 	if total > 0 {
-		of := ""
-		if name != "" {
-			of = ", those with the name " + shown(name) + ","
+		question := fmt.Sprintf("delete %s of queue %s", counted(total, "task"), shown(queue))
+		if f.first() != "" {
+			question = fmt.Sprintf("delete, of %s of queue %s, those%s", counted(total, "task"), shown(queue), f.what())
 		}
-		if err := agreed.ask(ctx, a, fmt.Sprintf("delete %s%s of queue %s", counted(total, "task"), of, shown(queue))); err != nil {
+		if err := agreed.ask(ctx, a, question); err != nil {
 			return err
 		}
 	}
 	var o tally
 	for _, status := range statuses {
-		p := selection{queue: queue, status: string(status), name: name}
+		p := selection{queue: queue, status: string(status), filter: *f}
 		ids, err := p.ids(ctx, a, s)
 		if err == nil {
 			err = a.apply(ctx, s, deleteChange(), queue, ids, &o)

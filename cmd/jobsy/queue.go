@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -28,6 +30,7 @@ type queueView struct {
 	Counts   map[string]int `json:"counts"`
 	Dropped  map[string]int `json:"dropped"`
 	OldestMS int64          `json:"oldest_ms"`
+	Error    string         `json:"error"` // why it could not be looked at
 }
 
 // queuePage is what queue ls prints for programs.
@@ -58,36 +61,35 @@ func (s *session) pageOf(ctx context.Context, after string, limit int) (names []
 	return names, next, len(all), nil
 }
 
-// stand looks at one queue.
-func (s *session) stand(ctx context.Context, queue string) (queueView, error) {
-	v := queueView{Queue: queue, Counts: make(map[string]int), Dropped: make(map[string]int)}
-	counts, err := s.broker.Counts(ctx, queue)
-	if err != nil {
-		return v, err
-	}
-	for _, status := range task.Statuses() {
-		v.Counts[string(status)] = counts[status]
-	}
-	info, err := s.broker.Queue(ctx, queue)
-	if err != nil {
-		return v, err
-	}
-	v.Paused, v.OldestMS = info.Paused, info.Oldest.Milliseconds()
-	for status, n := range info.Dropped {
-		v.Dropped[string(status)] = n
-	}
-	return v, nil
-}
-
+// stands looks at queues. What is wrong with one of them is said in its place.
 func (s *session) stands(ctx context.Context, queues []string) ([]queueView, error) {
+	surveys, errs := s.broker.Survey(ctx, queues)
 	views := make([]queueView, len(queues))
 	for i, queue := range queues {
-		var err error
-		if views[i], err = s.stand(ctx, queue); err != nil {
-			return nil, err
+		views[i] = queueViewOf(queue, &surveys[i])
+		if i >= len(errs) || errs[i] == nil {
+			continue
 		}
+		if errors.Is(errs[i], task.ErrUnavailable) || ctx.Err() != nil {
+			return nil, errs[i]
+		}
+		views[i].Error = errs[i].Error()
 	}
 	return views, nil
+}
+
+func queueViewOf(queue string, survey *broker.QueueSurvey) queueView {
+	v := queueView{
+		Queue: queue, Paused: survey.Paused, OldestMS: survey.Oldest.Milliseconds(),
+		Counts: make(map[string]int), Dropped: make(map[string]int),
+	}
+	for _, status := range task.Statuses() {
+		v.Counts[string(status)] = survey.Counts[status]
+	}
+	for status, n := range survey.Dropped {
+		v.Dropped[string(status)] = n
+	}
+	return v
 }
 
 func (a *app) queueLsCommand() *cobra.Command {
@@ -128,13 +130,20 @@ func (a *app) queueLsCommand() *cobra.Command {
 func queueTable(views []queueView) *table {
 	t := newTable("QUEUE", "STATE", ">SCHEDULED", ">PENDING", ">RUNNING", ">RETRYING", ">COMPLETED", ">FAILED", ">CANCELLED", ">OLDEST")
 	for _, v := range views {
-		row := []string{brief(v.Queue, 40), stateOf(v.Paused)}
+		row := []string{brief(v.Queue, 40), v.state()}
 		for _, status := range task.Statuses() {
 			row = append(row, numbered(v.Counts[string(status)]))
 		}
 		t.row(append(row, span(time.Duration(v.OldestMS)*time.Millisecond))...)
 	}
 	return t
+}
+
+func (v *queueView) state() string {
+	if v.Error != "" {
+		return brief(v.Error, 60)
+	}
+	return stateOf(v.Paused)
 }
 
 func stateOf(paused bool) string {
@@ -188,15 +197,31 @@ func (a *app) setPaused(ctx context.Context, s *session, queue string, paused bo
 	return a.say("queue %s is %s", shown(queue), done)
 }
 
+// completion bounds how long a shell waits for the broker.
+const completion = time.Second
+
+// queueFlag adds the flag --queue.
+func (a *app) queueFlag(c *cobra.Command, queue *string, normally, usage string) {
+	c.Flags().StringVarP(queue, "queue", "q", normally, usage)
+	a.completesQueues(c, "queue")
+}
+
+// completesQueues makes a shell complete the names of queues after a flag.
+func (a *app) completesQueues(c *cobra.Command, flag string) {
+	_ = c.RegisterFlagCompletionFunc(flag, a.completeQueues) // fails only for a flag that is none
+}
+
 // completeQueues completes the names of queues.
 func (a *app) completeQueues(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	const none = cobra.ShellCompDirectiveNoFileComp
-	s, err := a.connect(c.Context())
+	ctx, cancel := context.WithTimeout(c.Context(), completion)
+	defer cancel()
+	s, err := a.connect(ctx)
 	if err != nil {
 		return nil, none
 	}
 	defer s.broker.Close()
-	names, _, _, err := s.pageOf(c.Context(), "", 1000)
+	names, _, _, err := s.pageOf(ctx, "", 1000)
 	if err != nil {
 		return nil, none
 	}

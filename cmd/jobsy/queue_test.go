@@ -76,3 +76,22 @@ func TestStats(t *testing.T) {
 	}
 	r.has(r.ok("stats", "--limit", "1"), "1 queue; for more: --after mail")
 }
+
+// A queue that cannot be looked at does not hide the others.
+func TestBadQueue(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.enqueue("mail", "work", 3)
+	client := r.server.Client(t)
+	for queue, key := range map[string]string{"bad": "jobsy:{bad}:pending", "{worse}": "jobsy:x"} {
+		if err := client.SAdd(t.Context(), "jobsy:queues", queue).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.Set(t.Context(), key, "no set", 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{{"queue", "ls"}, {"stats"}} {
+		r.has(r.ok(args...), "mail", "WRONGTYPE", "must not contain braces")
+	}
+}

@@ -20,7 +20,8 @@ import (
 // rig is a Redis of a test's own, and the program beside it.
 type rig struct {
 	*testing.T
-	server *redistest.Server
+	server *redistest.Server // nil: it is a Cluster
+	url    string
 	broker *redis.Broker
 	client *jobsy.Client
 }
@@ -28,12 +29,17 @@ type rig struct {
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	server := redistest.Start(t)
-	b, err := redis.Open(server.URL(), nil)
+	return newRigAt(t, server, server.URL())
+}
+
+func newRigAt(t *testing.T, server *redistest.Server, url string) *rig {
+	t.Helper()
+	b, err := redis.Open(url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.Close() })
-	return &rig{t, server, b, jobsy.NewClient(b, nil)}
+	return &rig{t, server, url, b, jobsy.NewClient(b, nil)}
 }
 
 // result is what one run of the program left.
@@ -45,7 +51,7 @@ type result struct {
 // command is the program with arguments, and this rig's broker.
 func (r *rig) command(args ...string) *exec.Cmd {
 	c := exec.CommandContext(r.Context(), program(r), args...)
-	c.Env = []string{"JOBSY_BROKER=" + r.server.URL(), "HOME=" + r.TempDir()}
+	c.Env = []string{"JOBSY_BROKER=" + r.url, "HOME=" + r.TempDir()}
 	return c
 }
 

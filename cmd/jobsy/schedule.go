@@ -80,9 +80,8 @@ nobody has taken: more than one or two say that no process runs the schedule.`,
 		}),
 	}
 	l.flag(c, 100)
-	c.Flags().StringVarP(&l.queue, "queue", "q", "", "only of this `QUEUE` (default: of all)")
+	a.queueFlag(c, &l.queue, "", "only of this `QUEUE` (default: of all)")
 	c.Flags().StringVar(&l.cursor, "cursor", "", "go on after the page that ended with this `CURSOR`")
-	_ = c.RegisterFlagCompletionFunc("queue", a.completeQueues) // fails only for a flag that is none
 	return c
 }
 

@@ -64,8 +64,7 @@ func (a *app) scheduleChangeCommand(ch scheduleChange) *cobra.Command {
 			return a.say("schedule %s of queue %s %s", shown(args[0]), shown(in), text)
 		}),
 	}
-	c.Flags().StringVarP(&queue, "queue", "q", "", "`QUEUE` of the schedule (default: it is looked for in all of them)")
-	_ = c.RegisterFlagCompletionFunc("queue", a.completeQueues) // fails only for a flag that is none
+	a.queueFlag(c, &queue, "", "`QUEUE` of the schedule (default: it is looked for in all of them)")
 	return c
 }
 

@@ -13,16 +13,16 @@ import (
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
-// selection are the tasks of one queue with a status, and with a name if that is
-// given.
+// selection are the tasks of one queue with a status that pass a filter.
 type selection struct {
-	may                 []task.Status
-	queue, status, name string
+	may           []task.Status
+	queue, status string
+	filter
 }
 
 func (p *selection) flags(c *cobra.Command) {
 	c.Flags().StringVarP(&p.status, "status", "s", "", "all tasks of this `STATUS`: "+list(p.may))
-	c.Flags().StringVar(&p.name, "name", "", "of those, only tasks of this `NAME`")
+	p.filter.flags(c)
 	completeStatuses(c, p.may)
 }
 
@@ -48,8 +48,8 @@ func (p *selection) args(c *cobra.Command, args []string) error {
 		return usagef("ID or --status must be given: %s", c.UseLine())
 	case len(args) > 0 && p.status != "":
 		return usagef("--status must not be given together with ID %q", args[0])
-	case len(args) > 0 && p.name != "":
-		return usagef("--name must be given with --status, not with ID %q", args[0])
+	case len(args) > 0 && p.first() != "":
+		return usagef("%s must be given with --status, not with ID %q", p.first(), args[0])
 	case p.status == "":
 		return nil
 	}
@@ -62,11 +62,7 @@ func (p *selection) args(c *cobra.Command, args []string) error {
 
 // what tells people which tasks are meant.
 func (p *selection) what() string {
-	text := p.status + " tasks"
-	if p.name != "" {
-		text += " with the name " + shown(p.name)
-	}
-	return text + " of queue " + shown(p.queue)
+	return p.status + " tasks of queue " + shown(p.queue) + p.filter.what()
 }
 
 // ids returns the ids of all that is selected. It reads them before any of them
@@ -77,24 +73,24 @@ func (p *selection) ids(ctx context.Context, a *app, s *session) ([]uuid.UUID, e
 	if err != nil {
 		return nil, err
 	}
-	bar, read := a.newBar("reading", counts[status]), 0
+	bar, read, query := a.newBar("reading", counts[status]), 0, p.query(p.queue, status)
 	defer bar.end()
 	var ids []uuid.UUID
 	seen := make(map[uuid.UUID]bool) // pages may overlap while tasks move
 	for cursor, more := "", true; more; more = cursor != "" {
 		var page []*task.Task
-		page, cursor, err = s.broker.Tasks(ctx, p.queue, status, cursor, broker.MaxBatch)
+		page, cursor, err = s.Search(ctx, query, cursor, broker.MaxBatch)
 		if err != nil {
 			return nil, err
 		}
 		for _, t := range page {
-			if !seen[t.ID] && (p.name == "" || t.Name == p.name) {
+			if !seen[t.ID] {
 				seen[t.ID] = true
 				ids = append(ids, t.ID)
 			}
 		}
-		read += len(page)
-		bar.at(read)
+		read += broker.MaxBatch
+		bar.at(min(read, counts[status]))
 	}
 	return ids, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,7 +42,7 @@ func (a *app) connect(ctx context.Context) (*session, error) {
 	address, source := a.where()
 	b, err := redis.Open(address, &redis.Options{Prefix: cmp.Or(a.prefix, a.getenv("JOBSY_PREFIX"))})
 	if err != nil {
-		return nil, &usageError{fmt.Errorf("%s: %s", source, spelled(err))}
+		return nil, &usageError{misplaced(err, source)}
 	}
 	first, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -54,6 +55,14 @@ func (a *app) connect(ctx context.Context) (*session, error) {
 		return nil, ctx.Err()
 	}
 	return nil, fmt.Errorf("%s %s must be a broker that answers: %w", source, redacted(address), err)
+}
+
+// misplaced says of a bad option where it was given.
+func misplaced(err error, source string) error {
+	if rule, ok := strings.CutPrefix(err.Error(), "address "); ok {
+		return fmt.Errorf("%s %s", source, rule)
+	}
+	return err // exit names its flag
 }
 
 // where returns the broker's address and who gave it.

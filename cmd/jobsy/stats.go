@@ -186,6 +186,9 @@ func (st *statistics) look(ctx context.Context, s *session) (statsView, error) {
 // figures adds what the servers of a queue did of late.
 func (s *session) figures(ctx context.Context, view queueView) (queueStats, error) {
 	q := queueStats{queueView: view, Minutes: trend}
+	if view.Error != "" {
+		return q, nil
+	}
 	now := time.Now()
 	// The clock of the broker may be ahead; there is nothing later than now.
 	f, err := s.Figures(ctx, view.Queue, now.Add(-trend*time.Minute), now.Add(time.Hour))
@@ -210,23 +213,23 @@ func byMinute(f *broker.Figures) []int64 {
 	return done
 }
 
-func (st *statistics) print(v statsView, out io.Writer) error {
-	head := []string{"QUEUE", "STATE", ">PENDING", ">RUNNING", ">DELAYED", ">FAILED", ">OLDEST", "ENDED A MINUTE", "WAITED p50/95/99", "RAN p50/95/99"}
-	if st.watch {
-		head = append(head, "PENDING")
+// backlog is how the pending tasks of a queue moved, while it watches.
+func (st *statistics) backlog(queue string) string {
+	if !st.watch {
+		return ""
 	}
-	t := newTable(head...)
+	return sparkline(st.pending[queue])
+}
+
+func (st *statistics) print(v statsView, out io.Writer) error {
+	t := newTable("QUEUE", "STATE", ">PENDING", "", ">RUNNING", ">DELAYED", ">FAILED", ">OLDEST", "ENDED A MINUTE", "WAITED p50/95/99", "RAN p50/95/99")
 	for i := range v.Queues {
 		q := &v.Queues[i]
-		cells := []string{
-			brief(q.Queue, 40), stateOf(q.Paused), numbered(q.Counts["pending"]), numbered(q.Counts["running"]),
-			numbered(q.Counts["scheduled"] + q.Counts["retrying"]), numbered(q.Counts["failed"]),
-			span(time.Duration(q.OldestMS) * time.Millisecond), sparkline(q.done), q.Wait.text(), q.Run.text(),
-		}
-		if st.watch {
-			cells = append(cells, sparkline(st.pending[q.Queue]))
-		}
-		t.row(cells...)
+		t.row(
+			brief(q.Queue, 40), q.state(), numbered(q.Counts["pending"]), st.backlog(q.Queue), numbered(q.Counts["running"]),
+			numbered(q.Counts["scheduled"]+q.Counts["retrying"]), numbered(q.Counts["failed"]),
+			span(time.Duration(q.OldestMS)*time.Millisecond), sparkline(q.done), q.Wait.text(), q.Run.text(),
+		)
 	}
 	if err := t.print(out); err != nil {
 		return err

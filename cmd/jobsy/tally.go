@@ -20,7 +20,7 @@ type tally struct {
 }
 
 type taskError struct {
-	ID    string `json:"id"`
+	ID    string `json:"id"` // of a task or a group
 	Error string `json:"error"`
 }
 
@@ -79,7 +79,7 @@ func (a *app) report(o *tally, done string) error {
 
 func (a *app) reportText(o *tally, done string) error {
 	for _, e := range o.Errors {
-		fmt.Fprintf(a.err, "jobsy: task %s: %s\n", shown(e.ID), escaped(e.Error))
+		fmt.Fprintf(a.err, "jobsy: %s: %s\n", shown(e.ID), escaped(e.Error))
 	}
 	if more := o.Failed - len(o.Errors); more > 0 {
 		fmt.Fprintf(a.err, "jobsy: and %s more\n", numbered(more))

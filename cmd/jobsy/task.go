@@ -21,7 +21,7 @@ func (a *app) taskCommand() *cobra.Command {
 	c.AddCommand(
 		a.taskLsCommand(), a.taskShowCommand(), a.explainCommand(), a.enqueueCommand(),
 		a.changeCommand(runChange()), a.changeCommand(retryChange()), a.changeCommand(cancelChange()), a.changeCommand(deleteChange()),
-		a.editCommand(),
+		a.moveCommand(), a.editCommand(),
 	)
 	return group(c)
 }
@@ -30,8 +30,7 @@ func (a *app) taskCommand() *cobra.Command {
 type finder struct{ queue string }
 
 func (f *finder) flag(a *app, c *cobra.Command, usage string) {
-	c.Flags().StringVarP(&f.queue, "queue", "q", "", usage)
-	_ = c.RegisterFlagCompletionFunc("queue", a.completeQueues) // fails only for a flag that is none
+	a.queueFlag(c, &f.queue, "", usage)
 }
 
 const anyQueue = "`QUEUE` of the task (default: it is looked for in all of them)"

@@ -221,3 +221,39 @@ func TestTaskExplain(t *testing.T) {
 	}
 	r.fails(1, []string{"ID ", "not found"}, "task", "explain", uuid.NewString())
 }
+
+func TestTaskMove(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	tasks := r.enqueue("mail", "work", 1500)
+	r.has(r.ok("task", "move", tasks[0].ID.String(), "--to", "slow"), "1 task moved")
+	r.has(r.ok("task", "move", "-q", "mail", "--status", "pending", "--to", "slow", "--yes"), "1,499 tasks moved")
+	if n := r.counts("slow")[task.StatusPending]; n != 1500 || len(r.counts("mail")) > 0 {
+		t.Errorf("%d are in the new queue, and %v in the old", n, r.counts("mail"))
+	}
+}
+
+func TestTaskFilters(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.enqueue("mail", "work", 300)
+	r.enqueue("mail", "other", 2)
+	r.fail("sad", 9, "refused", "broken pipe", "quota reached")
+	page := r.parsed("task", "ls", "-q", "mail", "--name", "other", "--limit", "7")
+	if len(page["tasks"].([]any)) != 2 || page["next"] != "" {
+		t.Errorf("by name there are %v", page)
+	}
+	page = r.parsed("task", "ls", "-q", "mail", "--text", `"n":29`, "--limit", "10") // 29 and 290 to 299
+	if len(page["tasks"].([]any)) != 10 || page["next"] == "" {
+		t.Errorf("by payload there are %v", page)
+	}
+	if rest := r.parsed("task", "ls", "-q", "mail", "--text", `"n":29`, "--cursor", page["next"].(string)); len(rest["tasks"].([]any)) != 1 {
+		t.Errorf("by payload there are %v more", rest)
+	}
+	r.has(r.ok("task", "ls", "-q", "sad", "--error", "pipe"), "broken pipe")
+	r.has(r.ok("task", "retry", "-q", "sad", "--status", "failed", "--error", "refused", "-y"), "3 tasks pending again")
+	r.has(r.ok("queue", "purge", "sad", "--status", "failed", "--error", "quota", "-y"), "3 tasks deleted")
+	if counts := r.counts("sad"); counts[task.StatusFailed] != 3 || counts[task.StatusPending] != 3 {
+		t.Errorf("there are %v", counts)
+	}
+}

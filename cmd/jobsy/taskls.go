@@ -20,7 +20,10 @@ type taskPage struct {
 // listing is a page of the tasks of one queue.
 type listing struct {
 	queue, status, cursor string
+	filter
 	pager
+
+	looked int // at how many tasks
 }
 
 func (a *app) taskLsCommand() *cobra.Command {
@@ -30,9 +33,10 @@ func (a *app) taskLsCommand() *cobra.Command {
 		Short: "List the tasks of a queue, page by page",
 		Long: `List the tasks of a queue, page by page: those of one status in the order in which
 they will run or, if they have ended, will go; without --status those of all, the
-running ones first. Tasks that move between two pages may be missed or seen twice.`,
+running ones first. A filter looks at up to 100,000 tasks a page. Tasks that move between two pages may be missed or seen twice.`,
 		Example: `  jobsy task ls
   jobsy task ls --queue mail --status failed --limit 20
+  jobsy task ls --status failed --error refused
   jobsy task ls --status pending --json | jq -r '.tasks[].id'`,
 		Args: exactly(),
 		RunE: a.connected(func(ctx context.Context, s *session, _ []string) error {
@@ -49,15 +53,18 @@ running ones first. Tasks that move between two pages may be missed or seen twic
 			if err := taskTable(tasks, time.Now()).print(a.out); err != nil || next == "" {
 				return err
 			}
+			if len(tasks) < l.limit && l.first() != "" {
+				return a.say("%s tasks were looked at; to look on: --cursor %s", numbered(l.looked), argument(next))
+			}
 			return a.say("there are more: --cursor %s", argument(next))
 		}),
 	}
 	l.flag(c, 50)
-	c.Flags().StringVarP(&l.queue, "queue", "q", task.DefaultQueue, "list tasks of this `QUEUE`")
+	l.filter.flags(c)
+	a.queueFlag(c, &l.queue, task.DefaultQueue, "list tasks of this `QUEUE`")
 	c.Flags().StringVarP(&l.status, "status", "s", "", "list tasks of this `STATUS` alone")
 	c.Flags().StringVar(&l.cursor, "cursor", "", "go on after the page that ended with this `CURSOR`")
 	completeStatuses(c, task.Statuses())
-	_ = c.RegisterFlagCompletionFunc("queue", a.completeQueues) // fails only for a flag that is none
 	return c
 }
 
@@ -93,7 +100,7 @@ func (l *listing) read(ctx context.Context, s *session) (tasks []*task.Task, nex
 	}
 	for i, status := range statuses {
 		var page []*task.Task
-		page, inner, err = s.broker.Tasks(ctx, l.queue, status, inner, l.limit-len(tasks))
+		page, inner, err = l.search(ctx, s, status, inner, l.limit-len(tasks))
 		if err != nil {
 			return nil, "", err
 		}
@@ -107,6 +114,27 @@ func (l *listing) read(ctx context.Context, s *session) (tasks []*task.Task, nex
 	}
 	return tasks, "", nil
 }
+
+// search returns up to n tasks of a status that pass the filter. A call never looks
+// at more than can be returned, or its cursor would skip some.
+func (l *listing) search(ctx context.Context, s *session, status task.Status, cursor string, n int) (found []*task.Task, next string, err error) {
+	for {
+		var page []*task.Task
+		page, next, err = s.Search(ctx, l.query(l.queue, status), cursor, n-len(found))
+		if err != nil {
+			return nil, "", err
+		}
+		l.looked += n - len(found)
+		found = append(found, page...)
+		if next == "" || len(found) == n || l.first() == "" || l.looked >= maxLooked {
+			return found, next, nil
+		}
+		cursor = next
+	}
+}
+
+// maxLooked bounds at how many tasks a listing looks for some that match.
+const maxLooked = 100_000
 
 // resume returns what is left of the statuses, and the broker's cursor in the
 // first of them.

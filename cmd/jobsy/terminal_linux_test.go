@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nex-gen-tech/jobsy/task"
 )
 
 // pseudo is a pseudo-terminal on which a program runs.
@@ -131,5 +133,21 @@ func TestTerminalWatch(t *testing.T) {
 	p.types(t, ctrlC)
 	if code := p.end(); code != 0 || strings.Contains(p.seen.String(), "jobsy:") {
 		t.Errorf("it exits with %d and shows %q", code, p.seen.String())
+	}
+}
+
+// A change of many that is interrupted says how far it came.
+func TestTerminalInterruptsChange(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.enqueue("mail", "work", 100_000)
+	p := r.onTerminal("queue", "purge", "mail", "--yes")
+	p.await(t, "delete [")
+	p.types(t, ctrlC)
+	if code := p.end(); code != 1 || !strings.Contains(p.seen.String(), "interrupted after ") {
+		t.Errorf("it exits with %d and shows %q", code, p.seen.String())
+	}
+	if n := r.counts("mail")[task.StatusPending]; n == 0 || n == 100_000 {
+		t.Errorf("%d tasks are left", n)
 	}
 }

@@ -59,6 +59,10 @@ func TestUsage(t *testing.T) {
 		{"task retry --status pending", []string{"--status must be completed, failed or cancelled to retry"}},
 		{"task cancel " + id + " --status pending", []string{"--status must not be given together with ID"}},
 		{"task delete " + id + " --name a", []string{"--name must be given with --status"}},
+		{"task move " + id, []string{"--to must not be empty"}},
+		{"task move --to {} --status pending", []string{"--to must not contain braces"}},
+		{"task move --to b", []string{"ID or --status must be given"}},
+		{"task move --to b --status failed", []string{"--status must be scheduled, retrying or pending to move"}},
 		{"failed --limit x", []string{"--limit", `"x"`}},
 		{"failed retry --paced fast", []string{"--paced must be a rate", `got "fast"`}},
 		{"failed retry --paced 0/s", []string{"--paced must be a rate"}},
@@ -78,8 +82,8 @@ func TestUsage(t *testing.T) {
 		{"server ls --limit 0", []string{"--limit must be 1 to 1000"}},
 		{"server ls --cursor x", []string{"--cursor"}},
 		{"version now", []string{`argument "now" is one too many`}},
-		{"stats --broker http://localhost", []string{"--broker", `scheme "http"`}},
-		{"stats --prefix {}", []string{"--prefix"}},
+		{"stats --broker http://localhost", []string{"jobsy: --broker must be a redis, rediss, unix"}},
+		{"stats --prefix {}", []string{"jobsy: --prefix must not contain braces"}},
 	} {
 		t.Run(test.call, func(t *testing.T) {
 			t.Parallel()
@@ -112,7 +116,7 @@ func TestHelpHasExamples(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{
 		"", "stats", "queue", "queue ls", "queue pause", "queue resume", "queue purge", "task", "task ls", "task show", "task explain", "task explain",
-		"task enqueue", "task run", "task retry", "task cancel", "task delete", "task edit", "failed", "failed retry",
+		"task enqueue", "task run", "task retry", "task cancel", "task delete", "task move", "task edit", "failed", "failed retry",
 		"failed delete", "server", "server ls", "schedule", "schedule ls", "schedule pause", "schedule resume", "schedule run", "doctor", "dashboard", "bench", "version",
 	} {
 		got := finish(t, exec.Command(program(t), append(strings.Fields(path), "--help")...))

@@ -102,10 +102,10 @@ func TestDelay(t *testing.T) {
 			proxy := faultproxy.Start(t, server.Addr())
 			proxy.Delay(delay)
 			s := newStage(t, server.URL())
-			slow := func(to *settings) { to.URL, to.Lease = "redis://"+proxy.Addr(), 5*time.Second }
+			slow := func(to *settings) { to.URL, to.Lease = "redis://"+proxy.Addr(), 8*time.Second }
 			s.start(slow)
 			s.start(slow)
-			s.enqueue(20, work{Millis: 7000}) // longer than the lease
+			s.enqueue(20, work{Millis: 10_000}) // longer than the lease
 			s.enqueue(20, work{Millis: 10})
 			s.drain(60 * time.Second)
 			events := s.finish()

@@ -2,4 +2,7 @@
 
 package faults
 
-const raceEnabled = false
+const (
+	raceEnabled = false
+	slack       = 1
+)

@@ -28,7 +28,7 @@ func TestReadOnly(t *testing.T) {
 	}
 	// A primary that is down: the data stays, writes are refused.
 	primary.Kill()
-	if err := admin.SlaveOf(t.Context(), host, port).Err(); err != nil {
+	if err := admin.ReplicaOf(t.Context(), host, port).Err(); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -37,7 +37,7 @@ func TestReadOnly(t *testing.T) {
 	if !errors.Is(err, task.ErrUnavailable) {
 		t.Errorf("P10: Enqueue to a replica: %v, want ErrUnavailable", err)
 	}
-	if err := admin.SlaveOf(t.Context(), "no", "one").Err(); err != nil {
+	if err := admin.ReplicaOf(t.Context(), "no", "one").Err(); err != nil {
 		t.Fatal(err)
 	}
 	s.goOnAfter(w)

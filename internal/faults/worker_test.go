@@ -160,6 +160,9 @@ type worker struct {
 	ended chan struct{} // closed once it has ended, with err
 	err   error
 	once  sync.Once
+
+	read  int64 // of its history
+	begun int   // handlers, as far as that was read
 }
 
 func startWorker(t testing.TB, s settings) *worker {
