@@ -17,6 +17,10 @@ import (
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
+// bite is how many dead letters are looked at, or changed, in one call: there may
+// be very many, and between two calls the broker has time for the workers.
+const bite = 200
+
 // FailedGroup are failed tasks of a queue with one name and one kind of error.
 type FailedGroup struct {
 	Queue string
@@ -57,9 +61,9 @@ func (c *Client) FailedGroupsPage(ctx context.Context, queue, cursor string, lim
 	}
 	queue = cmp.Or(queue, task.DefaultQueue)
 	found := make(grouping)
-	for ; limit > 0; limit -= broker.MaxBatch {
+	for ; limit > 0; limit -= bite {
 		var page []*task.Task
-		page, cursor, err = inspector.Tasks(ctx, queue, task.StatusFailed, cursor, min(limit, broker.MaxBatch))
+		page, cursor, err = inspector.Tasks(ctx, queue, task.StatusFailed, cursor, min(limit, bite))
 		if err != nil {
 			return nil, "", err
 		}
@@ -148,8 +152,8 @@ func (c *Client) reviseFailed(ctx context.Context, g FailedGroup, change broker.
 		return 0, err
 	}
 	changed, errs := len(ids), make([]error, len(ids))
-	for start := 0; start < len(ids); start += broker.MaxBatch {
-		part := ids[start:min(start+broker.MaxBatch, len(ids))]
+	for start := 0; start < len(ids); start += bite {
+		part := ids[start:min(start+bite, len(ids))]
 		change.Delay = time.Duration(start) * change.Spacing
 		for i, err := range operator.Revise(ctx, g.Queue, part, change) {
 			if err == nil {
@@ -171,7 +175,7 @@ func (c *Client) eachFailed(ctx context.Context, queue string, do func(*task.Tas
 	}
 	for cursor, more := "", true; more; more = cursor != "" {
 		var page []*task.Task
-		page, cursor, err = inspector.Tasks(ctx, queue, task.StatusFailed, cursor, broker.MaxBatch)
+		page, cursor, err = inspector.Tasks(ctx, queue, task.StatusFailed, cursor, bite)
 		if err != nil {
 			return err
 		}

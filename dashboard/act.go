@@ -13,7 +13,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/nex-gen-tech/jobsy"
-	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -56,6 +55,7 @@ func actions() map[string]action {
 		{name: "delete-group", past: "Deleted", what: "task", read: readGroup, do: deleteGroup,
 			question: "Delete %s? This cannot be undone."},
 		{name: "pause-schedule", past: "Paused", what: "schedule", read: readSchedule, do: pauseSchedule},
+		{name: "run-schedule", past: "Enqueued the task of", what: "schedule", read: readSchedule, do: runSchedule},
 		{name: "resume-schedule", past: "Resumed", what: "schedule", read: readSchedule, do: resumeSchedule},
 	}
 	named := make(map[string]action)
@@ -302,19 +302,15 @@ func deleteGroup(d *dashboard, ctx context.Context, c *change) (int, error) {
 	return d.client.DeleteFailed(ctx, c.group)
 }
 
-var errNoPlanner = errors.New("this broker cannot pause schedules: it is no broker.Planner")
-
 func pauseSchedule(d *dashboard, ctx context.Context, c *change) (int, error) {
-	return planned(d.planner, func(p broker.Planner) error { return p.PauseSchedule(ctx, c.queue, c.schedule) })
+	return one(d.client.PauseSchedule(ctx, c.queue, c.schedule))
 }
 
 func resumeSchedule(d *dashboard, ctx context.Context, c *change) (int, error) {
-	return planned(d.planner, func(p broker.Planner) error { return p.ResumeSchedule(ctx, c.queue, c.schedule) })
+	return one(d.client.ResumeSchedule(ctx, c.queue, c.schedule))
 }
 
-func planned(p broker.Planner, do func(broker.Planner) error) (int, error) {
-	if p == nil {
-		return 0, errNoPlanner
-	}
-	return one(do(p))
+func runSchedule(d *dashboard, ctx context.Context, c *change) (int, error) {
+	_, err := d.client.RunSchedule(ctx, c.queue, c.schedule)
+	return one(err)
 }

@@ -327,7 +327,7 @@ func TestReader(t *testing.T) {
 			t.Errorf("%s offers a change:\n%s", page, text)
 		}
 	}
-	for _, do := range []string{"retry", "cancel", "delete", "priority", "pause", "resume", "retry-group", "delete-group", "pause-schedule", "resume-schedule", "nonsense"} {
+	for _, do := range []string{"retry", "cancel", "delete", "priority", "pause", "resume", "retry-group", "delete-group", "pause-schedule", "resume-schedule", "run-schedule", "nonsense"} {
 		w := r.post("do", do, "id", failed[0].ID.String(), "name", "send", "fingerprint", "refused", "priority", "1", "confirmed", "yes")
 		if w.Code != http.StatusForbidden {
 			t.Errorf("%s: %d", do, w.Code)

@@ -62,12 +62,7 @@ func (d *dashboard) failedQueues(ctx context.Context, data *failedData, chosen b
 	if err != nil {
 		return err
 	}
-	counts := make([]int, len(names))
-	err = each(len(names), func(i int) error {
-		all, err := d.look.Counts(ctx, names[i])
-		counts[i] = all[task.StatusFailed]
-		return err
-	})
+	counts, err := d.counts(ctx, names, task.StatusFailed)
 	for i, n := range counts {
 		if n > 0 {
 			data.Queues = append(data.Queues, queueCount{names[i], n})
@@ -80,4 +75,15 @@ func (d *dashboard) failedQueues(ctx context.Context, data *failedData, chosen b
 		}
 	}
 	return err
+}
+
+// counts returns how many tasks of each queue have a status.
+func (d *dashboard) counts(ctx context.Context, queues []string, status task.Status) ([]int, error) {
+	counts := make([]int, len(queues))
+	err := each(len(queues), func(i int) error {
+		all, err := d.look.Counts(ctx, queues[i])
+		counts[i] = all[status]
+		return err
+	})
+	return counts, err
 }

@@ -59,37 +59,3 @@ func (d *dashboard) countServers(ctx context.Context) (int, error) {
 	found, _, err := d.monitor.Servers(ctx, "", broker.MaxBatch)
 	return len(found), err
 }
-
-const (
-	maxSchedules = 100 // of one queue
-)
-
-// schedulesData are the schedules of all queues.
-type schedulesData struct {
-	Known     bool // the broker can tell
-	Schedules []broker.ScheduleInfo
-	More      bool // there are more than are shown
-}
-
-func (d *dashboard) schedules(ctx context.Context, q *params) (any, error) {
-	data := &schedulesData{Known: d.planner != nil}
-	if d.planner == nil {
-		return data, nil
-	}
-	names, err := d.someQueues(ctx)
-	if err != nil {
-		return nil, err
-	}
-	found := make([][]broker.ScheduleInfo, len(names))
-	more := make([]bool, len(names))
-	err = each(len(names), func(i int) error {
-		some, next, err := d.planner.Schedules(ctx, names[i], "", maxSchedules)
-		found[i], more[i] = some, next != ""
-		return err
-	})
-	data.Schedules, data.More = slices.Concat(found...), slices.Contains(more, true)
-	slices.SortFunc(data.Schedules, func(a, b broker.ScheduleInfo) int {
-		return strings.Compare(a.Queue+"\x00"+a.Name, b.Queue+"\x00"+b.Name)
-	})
-	return data, err
-}

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,7 +54,7 @@ func newRow(t *task.Task) row {
 		r.At = t.StartedAt
 	case t.Status.Ended():
 		r.At = t.EndedAt
-		if !t.StartedAt.IsZero() {
+		if !t.StartedAt.IsZero() && !t.EndedAt.IsZero() {
 			r.Took = t.EndedAt.Sub(t.StartedAt)
 		}
 	}
@@ -68,6 +69,15 @@ func (d *dashboard) tasks(ctx context.Context, q *params) (any, error) {
 	if q.err != nil {
 		return nil, nil
 	}
+	var err error
+	if data.Queues, err = d.someQueues(ctx); err != nil {
+		return nil, err
+	}
+	if q.values.Get("queue") == "" {
+		if data.Queue, err = d.fullest(ctx, data.Queues, data.Status); err != nil {
+			return nil, err
+		}
+	}
 	counts, err := d.look.Counts(ctx, data.Queue)
 	if err != nil {
 		return nil, err
@@ -76,10 +86,17 @@ func (d *dashboard) tasks(ctx context.Context, q *params) (any, error) {
 		data.States = append(data.States, stateCount{s, counts[s]})
 	}
 	data.Total = counts[data.Status]
-	if data.Queues, err = d.someQueues(ctx); err != nil {
-		return nil, err
-	}
 	return data, d.search(ctx, data)
+}
+
+// fullest returns the queue with the most tasks of a status: who has not said
+// which queue is meant wants to see something.
+func (d *dashboard) fullest(ctx context.Context, queues []string, status task.Status) (string, error) {
+	counts, err := d.counts(ctx, queues, status)
+	if err != nil || len(queues) == 0 {
+		return task.DefaultQueue, err
+	}
+	return queues[slices.Index(counts, slices.Max(counts))], nil
 }
 
 // someQueues returns names to choose from.

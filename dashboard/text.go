@@ -85,7 +85,7 @@ func span(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {
 	case d < 0:
-		return "−" + span(-d)
+		return "−" + span(max(-d, 0)) // the least has no opposite
 	case d == 0:
 		return "0"
 	case d < time.Millisecond:
@@ -121,7 +121,7 @@ func since(at time.Time) string {
 	case at.IsZero():
 		return "–"
 	case d < -time.Second:
-		return "in " + span((-d).Truncate(time.Second))
+		return "in " + span(time.Until(at).Truncate(time.Second))
 	case d < time.Second:
 		return "now"
 	}

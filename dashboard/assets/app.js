@@ -82,6 +82,10 @@
     window.addEventListener("pageshow", connect);
   }
 
+  for (const tab of document.querySelectorAll(".tabs [aria-current]")) {
+    tab.scrollIntoView({ block: "nearest", inline: "center" });
+  }
+
   for (const all of document.querySelectorAll("[data-all]")) {
     all.closest("label").hidden = false;
     all.addEventListener("change", () => {

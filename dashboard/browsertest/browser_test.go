@@ -39,12 +39,15 @@ func startBrowser(t testing.TB) context.Context {
 	t.Helper()
 	options := append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...)
 	options = append(options,
-		chromedp.ExecPath(findBrowser(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.ExecPath(findBrowser(t)), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("hide-scrollbars", true),
 	)
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, closeBrowser := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
+		if err := chromedp.Cancel(ctx); err != nil { // which waits for its end
+			t.Log("close the browser:", err)
+		}
 		closeBrowser()
 		stop()
 	})
@@ -158,6 +161,12 @@ func eval[T any](p *tab, expression string) (value T) {
 	p.Helper()
 	p.do(chromedp.Evaluate(expression, &value))
 	return value
+}
+
+// has reports whether there is an element.
+func (p *tab) has(selector string) bool {
+	p.Helper()
+	return eval[bool](p, fmt.Sprintf("!!document.querySelector(%q)", selector))
 }
 
 // await waits until an expression of script is true.

@@ -23,7 +23,6 @@ import (
 // stock is a broker with some of everything, and the dashboard that shows it.
 type stock struct {
 	*memory.Broker
-	plans
 	client *jobsy.Client
 	now    time.Time
 	failed *task.Task // one with a history
@@ -159,7 +158,7 @@ func (s *stock) hold(t testing.TB, n int) []*task.Task {
 	return []*task.Task{leases[0].Task, leases[1].Task}
 }
 
-// serve reports a server.
+// serve reports a server, and makes a schedule.
 func (s *stock) serve(t testing.TB) {
 	t.Helper()
 	ctx := t.Context()
@@ -169,6 +168,13 @@ func (s *stock) serve(t testing.TB) {
 		Busy: 2, Running: []broker.RunningTask{{ID: s.runs.ID, Name: s.runs.Name, Queue: "mail", Since: s.now}},
 	}
 	if err := s.Beat(ctx, info, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Join(ctx, "mail", "digest"); err != nil {
+		t.Fatal(err)
+	}
+	plan := broker.Plan{Spec: "0 9 * * MON-FRI", Location: "Europe/Berlin", Task: letter("email:digest", 0)}
+	if err := s.Plan(ctx, "mail", "digest", plan); err != nil {
 		t.Fatal(err)
 	}
 }
