@@ -179,7 +179,7 @@ func TestGathererSendsFullBatchesAtOnce(t *testing.T) {
 		if got := time.Since(begin); got != 3*time.Second {
 			t.Errorf("4 full batches and 10 items took %s, want three round trips of 1s", got)
 		}
-		if lanes[0]+lanes[1] != 5 || lanes[1] != 2 {
+		if lanes[0]+lanes[1] != 5 || min(lanes[0], lanes[1]) < 2 {
 			t.Errorf("batches by lane %v, want the full ones shared and the rest together", lanes)
 		}
 	})

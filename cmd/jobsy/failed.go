@@ -31,18 +31,26 @@ type groupView struct {
 type groupPage struct {
 	Groups []groupView `json:"groups"` // the largest first
 	Total  int         `json:"total"`
+	// Partial tells that there are failed tasks that were not looked at.
+	Partial bool `json:"partial"`
 }
+
+// failedAtOnce is how many failed tasks are looked at unless all are asked for: as
+// many as take well under a tenth of a second.
+const failedAtOnce = 5000
 
 func (a *app) failedCommand() *cobra.Command {
 	page := pager{most: 1000}
 	var queue string
+	var every bool
 	c := &cobra.Command{
 		Use:   "failed",
 		Short: "Show failed tasks, grouped by name and kind of error; run them again or delete them",
 		Long: `Show failed tasks, grouped by name and kind of error, the largest groups first. Numbers,
-ids and quoted text in errors stand as …. It reads every failed task of the queue, a
-thousand at a time.`,
+ids and quoted text in errors stand as …. It looks at 5,000 failed tasks, those that will
+be dropped first, unless --all is given.`,
 		Example: `  jobsy failed
+  jobsy failed --all
   jobsy failed --queue mail --limit 5
   jobsy failed retry 5d41402a --paced 10/s`,
 	}
@@ -57,28 +65,41 @@ thousand at a time.`,
 		if err := page.check(); err != nil {
 			return err
 		}
-		groups, err := s.failedGroups(ctx, queue)
+		most := failedAtOnce
+		if every {
+			most = 0
+		}
+		groups, partial, err := s.failedGroups(ctx, queue, most)
 		if err != nil {
 			return err
 		}
-		return a.printGroups(groups, page.limit)
+		return a.printGroups(groups, page.limit, partial)
 	})
 	page.flag(c, 50)
+	c.Flags().BoolVar(&every, "all", false, "look at all failed tasks, however many")
 	a.queueFlag(c, &queue, "", "only of this `QUEUE` (default: of all)")
 	return c
 }
 
-func (a *app) printGroups(groups []jobsy.FailedGroup, limit int) error {
+func (a *app) printGroups(groups []jobsy.FailedGroup, limit int, partial bool) error {
 	shownOf := groups[:min(limit, len(groups))]
 	if a.json {
-		page := groupPage{Groups: make([]groupView, len(shownOf)), Total: len(groups)}
+		page := groupPage{Groups: make([]groupView, len(shownOf)), Total: len(groups), Partial: partial}
 		for i := range shownOf {
 			page.Groups[i] = groupViewOf(&shownOf[i])
 		}
 		return a.printJSON(page)
 	}
-	if err := groupTable(shownOf, time.Now()).print(a.out); err != nil || len(shownOf) == len(groups) {
+	if err := groupTable(shownOf, time.Now()).print(a.out); err != nil {
 		return err
+	}
+	if partial {
+		if err := a.say("of %s failed tasks; for more: --all", numbered(failedAtOnce)); err != nil {
+			return err
+		}
+	}
+	if len(shownOf) == len(groups) {
+		return nil
 	}
 	return a.say("%s of %s groups; for more: --limit", numbered(len(shownOf)), numbered(len(groups)))
 }
@@ -105,30 +126,48 @@ func groupID(g *jobsy.FailedGroup) string {
 	return hex.EncodeToString(sum[:4])
 }
 
-// failedGroups returns the groups of a queue or, if that is "", of all.
-func (s *session) failedGroups(ctx context.Context, queue string) ([]jobsy.FailedGroup, error) {
+// failedGroups returns the groups of a queue or, if that is "", of all: of most
+// failed tasks, or all if that is 0. Partial says that there are more.
+func (s *session) failedGroups(ctx context.Context, queue string, most int) (all []jobsy.FailedGroup, partial bool, err error) {
 	queues := []string{queue}
 	if queue == "" {
-		var err error
 		if queues, err = s.broker.Queues(ctx); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
 	views, err := s.stands(ctx, queues)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var all []jobsy.FailedGroup
+	left := most
 	for _, v := range views {
 		if v.Counts[string(task.StatusFailed)] == 0 && v.Error == "" {
 			continue
 		}
-		groups, err := s.FailedGroups(ctx, v.Queue) // or its error
-		if err != nil {
-			return nil, err
+		if most > 0 && left <= 0 {
+			partial = true
+			break
 		}
-		all = append(all, groups...)
+		groups, more, err := s.groupsOf(ctx, v.Queue, left) // or its error
+		if err != nil {
+			return nil, false, err
+		}
+		if most > 0 {
+			left -= v.Counts[string(task.StatusFailed)]
+		}
+		all, partial = append(all, groups...), partial || more
 	}
 	slices.SortStableFunc(all, func(x, y jobsy.FailedGroup) int { return cmp.Compare(y.Count, x.Count) })
-	return all, nil
+	return all, partial, nil
+}
+
+// groupsOf returns the groups of most failed tasks of one queue, or of all if that
+// is 0.
+func (s *session) groupsOf(ctx context.Context, queue string, most int) (groups []jobsy.FailedGroup, more bool, err error) {
+	if most == 0 {
+		groups, err = s.FailedGroups(ctx, queue)
+		return groups, false, err
+	}
+	groups, next, err := s.FailedGroupsPage(ctx, queue, "", most)
+	return groups, next != "", err
 }

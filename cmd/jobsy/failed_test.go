@@ -26,6 +26,9 @@ func TestFailed(t *testing.T) {
 		t.Fatalf("the groups are %v", groups)
 	}
 	r.has(r.ok("failed"), "GROUP", "dial …: refused", "quota of … reached", groups[0]["group"].(string))
+	if all := r.groups("--all"); len(all) != len(groups) {
+		t.Errorf("all groups are %v", all)
+	}
 	r.has(r.ok("failed", "--limit", "1"), "1 of 3 groups; for more: --limit")
 	if of := r.groups("--queue", "other"); len(of) != 1 {
 		t.Errorf("the groups of one queue are %v", of)
@@ -65,4 +68,19 @@ func TestFailedDelete(t *testing.T) {
 		t.Errorf("%d are left", n)
 	}
 	r.has(r.ok("failed", "delete", "--name", "none"), "0 tasks deleted")
+}
+
+// More failed tasks than are looked at by default are told of.
+func TestFailedIsBounded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.fail("mail", 6000, "dial 10: refused")
+	out := r.ok("failed")
+	r.has(out, "of 5,000 failed tasks; for more: --all")
+	if groups := r.groups(); len(groups) != 1 || groups[0]["count"] != 5000.0 {
+		t.Errorf("the groups are %v, want one of 5,000", groups)
+	}
+	if groups := r.groups("--all"); len(groups) != 1 || groups[0]["count"] != 6000.0 {
+		t.Errorf("all groups are %v, want one of 6,000", groups)
+	}
 }

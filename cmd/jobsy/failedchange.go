@@ -96,7 +96,7 @@ func parsePace(text string) (float64, error) {
 
 // groups returns the groups that are meant.
 func (g *groupChoice) groups(ctx context.Context, s *session) ([]jobsy.FailedGroup, error) {
-	all, err := s.failedGroups(ctx, g.queue)
+	all, _, err := s.failedGroups(ctx, g.queue, 0)
 	if err != nil {
 		return nil, err
 	}
