@@ -127,7 +127,8 @@ func (k *keeper) expire(context.Context) {
 }
 
 // extend renews the leases that have used up a third of their time. Where the
-// broker is far away several calls are on their way: each may take half a lease.
+// broker is far away several calls are on their way: each may take as long as is
+// left then.
 func (k *keeper) extend(ctx context.Context) {
 	for attempts := k.due(); len(attempts) > 0; {
 		n := min(len(attempts), broker.MaxBatch)
@@ -150,7 +151,7 @@ func (k *keeper) due() []*attempt {
 }
 
 func (k *keeper) extendBatch(ctx context.Context, attempts []*attempt) {
-	ctx, cancel := context.WithTimeout(ctx, k.lasts/2)
+	ctx, cancel := context.WithTimeout(ctx, k.lasts*2/3)
 	defer cancel()
 	leases := make([]broker.Lease, len(attempts))
 	for i, a := range attempts {

@@ -102,10 +102,14 @@ func TestDelay(t *testing.T) {
 			proxy := faultproxy.Start(t, server.Addr())
 			proxy.Delay(delay)
 			s := newStage(t, server.URL())
-			slow := func(to *settings) { to.URL, to.Lease = "redis://"+proxy.Addr(), 8*time.Second }
+			lasts := 3 * time.Second
+			if delay > 100*time.Millisecond {
+				lasts = 15 * time.Second // the default; a first call takes five round trips
+			}
+			slow := func(to *settings) { to.URL, to.Lease = "redis://"+proxy.Addr(), lasts }
 			s.start(slow)
 			s.start(slow)
-			s.enqueue(20, work{Millis: 10_000}) // longer than the lease
+			s.enqueue(20, work{Millis: int(lasts.Milliseconds()) + 4000}) // longer than the lease
 			s.enqueue(20, work{Millis: 10})
 			s.drain(60 * time.Second)
 			events := s.finish()
