@@ -3,6 +3,7 @@ package browsertest
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -143,9 +144,12 @@ func testActions(t *testing.T, browser context.Context) {
 	p.visit(home + "schedules")
 	p.do(chromedp.Click(`button[value="pause-schedule"]`), chromedp.WaitVisible(`button[value="resume-schedule"]`))
 	p.want("Paused 1 schedule.", "digest paused")
-	p.do(chromedp.Click(`button[value="run-schedule"]`), chromedp.WaitVisible(".notice"))
-	p.visit(home + "tasks?queue=mail&name=digest")
-	p.want("found 1.", "email:digest")
+	p.do(chromedp.Click(`button[value="run-schedule"]`)) // there is a notice already
+	p.do(chromedp.WaitVisible(`//*[contains(@class, "notice") and contains(., "Enqueued the task of 1 schedule.")]`, chromedp.BySearch))
+	pending, _, err := s.Tasks(t.Context(), "mail", task.StatusPending, "", 100)
+	if err != nil || !slices.ContainsFunc(pending, func(one *task.Task) bool { return one.Name == "email:digest" }) {
+		t.Errorf("pending are %v, %v, want the task of the schedule among them", pending, err)
+	}
 }
 
 func testKeyboard(t *testing.T, browser context.Context) {
