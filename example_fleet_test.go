@@ -16,7 +16,7 @@ func ExampleClient_Figures() {
 	b := memory.New(nil)
 	server := jobsy.NewServer(b, nil)
 	server.HandleFunc("resize", func(context.Context, *task.Task) error {
-		time.Sleep(20 * time.Millisecond)
+		<-time.After(20 * time.Millisecond) // the work
 		return nil
 	})
 	client := server.Client()

@@ -325,28 +325,6 @@ func TestFleetRunsEachTickOnce(t *testing.T) {
 	}
 }
 
-// sent counts what clients have sent: not the commands inside of scripts.
-func sent(t *testing.T, client *goredis.Client) int {
-	t.Helper()
-	stats, err := client.InfoMap(t.Context(), "commandstats").Result()
-	if err != nil {
-		t.Fatal(err)
-	}
-	total := 0
-	for name, values := range stats["Commandstats"] {
-		command := strings.TrimPrefix(name, "cmdstat_")
-		if !slices.Contains([]string{"evalsha", "eval", "bzpopmin", "ping", "sadd", "hello"}, command) && !strings.HasPrefix(command, "client|") {
-			continue
-		}
-		calls := 0
-		if _, err := fmt.Sscanf(values, "calls=%d", &calls); err != nil {
-			t.Fatal(err)
-		}
-		total += calls
-	}
-	return total
-}
-
 // P11: an idle server sends fewer than 30 commands a minute, its reports among
 // them, and picks a new
 // task up within 5 bare round trips at the median. The minute is cut to 15
@@ -384,13 +362,13 @@ func TestIdleIsFree(t *testing.T) {
 	}
 
 	<-time.After(6 * time.Second) // the figures of these tasks are reported
-	before := sent(t, client)
+	before := redisServer.Sent(t)
 	<-time.After(watched)
 	most := int(30 * watched / time.Minute)
 	if watched < time.Minute {
 		most += 2 // the calls at its edges
 	}
-	if n := sent(t, client) - before; n >= most || n == 0 {
+	if n := redisServer.Sent(t) - before; n >= most || n == 0 {
 		t.Errorf("P11: an idle server sent %d commands in %s, want fewer than %d, but some", n, watched, most)
 	} else {
 		t.Logf("an idle server sent %d commands in %s", n, watched)

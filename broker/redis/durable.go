@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -82,56 +83,75 @@ func (d *Durability) judge(cmd *goredis.Cmd) error {
 	return fmt.Errorf("%w: %w: %w", task.ErrNotDurable, task.ErrUnavailable, err)
 }
 
-// runDurably is runAll, and says for each call whether it is where it must be.
+// runDurably is runAll, and says for each call whether it is where it must be. One
+// wait serves all calls to a server; on a Cluster each queue has a node of its own.
 func (s script) runDurably(ctx context.Context, c goredis.UniversalClient, calls []scriptCall, also *naming, d *Durability) ([]*goredis.Cmd, []error) {
-	cmds, waits := make([]*goredis.Cmd, len(calls)), make([]error, len(calls))
-	for i, call := range calls {
-		var last *goredis.Cmd
-		cmds[i], last = s.runOnOne(ctx, c, call, d)
-		if cmds[i].Err() == nil {
-			waits[i] = d.judge(last)
-		}
+	if cluster, ok := c.(*goredis.ClusterClient); ok {
+		return s.runOnNodes(ctx, cluster, calls, also, d)
+	}
+	return s.runAndWait(ctx, c, calls, also, d)
+}
+
+func (s script) runOnNodes(ctx context.Context, cluster *goredis.ClusterClient, calls []scriptCall, also *naming, d *Durability) (cmds []*goredis.Cmd, late []error) {
+	for _, call := range calls {
+		one, waited := s.runOnNode(ctx, cluster, call, d)
+		cmds, late = append(cmds, one), append(late, waited)
 	}
 	if also != nil {
-		_, _ = c.Pipelined(ctx, func(p goredis.Pipeliner) error { also.send(p); return nil })
+		_, _ = cluster.Pipelined(ctx, func(p goredis.Pipeliner) error { also.send(p); return nil })
 		also.note()
 	}
-	return cmds, waits
+	return cmds, late
 }
 
-// runOnOne makes a call and waits on one connection to the node that has its keys.
-func (s script) runOnOne(ctx context.Context, c goredis.UniversalClient, call scriptCall, d *Durability) (cmd, wait *goredis.Cmd) {
-	if cluster, ok := c.(*goredis.ClusterClient); ok {
-		node, err := cluster.MasterForKey(ctx, call.keys[0])
-		if err != nil {
-			cmd = goredis.NewCmd(ctx)
-			cmd.SetErr(err)
-			return cmd, nil
-		}
-		defer func() {
-			if code(cmd.Err()) == "MOVED" {
-				cluster.ReloadState(ctx)
-			}
-		}()
-		c = node
+// runOnNode makes a call to the node that has its keys.
+func (s script) runOnNode(ctx context.Context, cluster *goredis.ClusterClient, call scriptCall, d *Durability) (*goredis.Cmd, error) {
+	node, err := cluster.MasterForKey(ctx, call.keys[0])
+	if err != nil {
+		cmd := goredis.NewCmd(ctx)
+		cmd.SetErr(err)
+		return cmd, nil
 	}
-	cmd, wait = pipelined(ctx, c, d, func(p goredis.Pipeliner) *goredis.Cmd {
+	cmds, late := s.runAndWait(ctx, node, []scriptCall{call}, nil, d)
+	if code(cmds[0].Err()) == "MOVED" {
+		cluster.ReloadState(ctx)
+	}
+	return cmds[0], late[0]
+}
+
+// runAndWait makes calls and waits behind them, on one connection.
+func (s script) runAndWait(ctx context.Context, c goredis.UniversalClient, calls []scriptCall, also *naming, d *Durability) ([]*goredis.Cmd, []error) {
+	cmds, wait := d.pipeline(ctx, c, calls, also, func(p goredis.Pipeliner, call scriptCall) *goredis.Cmd {
 		return p.EvalSha(ctx, s.digest, call.keys, call.args...)
 	})
-	if goredis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
-		cmd, wait = pipelined(ctx, c, d, func(p goredis.Pipeliner) *goredis.Cmd {
-			return p.Eval(ctx, s.source, call.keys, call.args...)
+	if slices.ContainsFunc(cmds, func(cmd *goredis.Cmd) bool { return goredis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") }) {
+		cmds, wait = d.pipeline(ctx, c, calls, nil, func(p goredis.Pipeliner, call scriptCall) *goredis.Cmd {
+			return p.Eval(ctx, s.source, call.keys, call.args...) // those that were made are answered as before
 		})
 	}
-	return cmd, wait
+	late := make([]error, len(calls))
+	for i, cmd := range cmds {
+		if cmd.Err() == nil {
+			late[i] = d.judge(wait)
+		}
+	}
+	return cmds, late
 }
 
-func pipelined(ctx context.Context, c goredis.UniversalClient, d *Durability, send func(goredis.Pipeliner) *goredis.Cmd) (cmd, wait *goredis.Cmd) {
+func (d *Durability) pipeline(ctx context.Context, c goredis.UniversalClient, calls []scriptCall, also *naming, send func(goredis.Pipeliner, scriptCall) *goredis.Cmd) (cmds []*goredis.Cmd, wait *goredis.Cmd) {
 	// The error is that of the first command that failed, which has it too.
 	_, _ = c.Pipelined(ctx, func(p goredis.Pipeliner) error {
-		cmd = send(p)
+		for _, call := range calls {
+			cmds = append(cmds, send(p, call))
+		}
+		if also != nil {
+			also.send(p)
+		}
 		wait = d.wait(ctx, p)
 		return nil
 	})
-	return cmd, wait
+	if also != nil {
+		also.note()
+	}
+	return cmds, wait
 }

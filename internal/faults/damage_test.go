@@ -64,7 +64,7 @@ func TestWrongType(t *testing.T) {
 				t.Error("P13: the worker has ended")
 			}
 			s.check.Running = true // the delayed one waits
-			s.finishAlive()
+			s.finish()
 		})
 	}
 }

@@ -52,8 +52,7 @@ func failOver(t *testing.T, on failover, kill func() (await func())) {
 	s.goOn(workers, 5*time.Second)
 	taken := stop()
 	s.drain(30 * time.Second)
-	s.check.Running = true
-	events := s.finishLossy()
+	events := s.end()
 	n := judgeForgotten(t, s, events, []time.Time{killed}, 2*time.Second)
 	t.Logf("%d tasks taken, %d forgotten or done again by the failover; %s", taken, n, pauseOf(events, killed))
 }

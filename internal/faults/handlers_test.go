@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nex-gen-tech/jobsy/internal/history"
 	"github.com/nex-gen-tech/jobsy/internal/redistest"
 	"github.com/nex-gen-tech/jobsy/task"
 )
@@ -75,24 +74,7 @@ func TestHandlersExit(t *testing.T) {
 	if deaths > 4 {
 		t.Errorf("P7: %d workers died, want 4 at most: three deliveries, and one", deaths)
 	}
-	events := s.finishAlive()
-	s.judge(history.Check(events, &s.check))
-}
-
-// finishAlive is finish where some workers have ended by themselves.
-func (s *stage) finishAlive() []history.Event {
-	s.t.Helper()
-	for _, w := range s.workers {
-		if !w.alive() {
-			continue
-		}
-		if err := w.stop(s.t, 20*time.Second); err != nil && w.alive() {
-			s.t.Errorf("%s, asked to stop: %v", w.Name, err)
-		}
-	}
-	s.recordEnded()
-	s.examine()
-	return s.events()
+	s.finish()
 }
 
 // A worker is told to stop while a handler ignores its context: it goes all the

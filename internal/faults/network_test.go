@@ -50,8 +50,8 @@ func TestRepliesLost(t *testing.T) {
 	proxy := faultproxy.Start(t, server.Addr())
 	s := newStage(t, "redis://"+proxy.Addr())
 	s.check.MaxDeliveries = -1
-	workers := []*worker{s.start(nil), s.start(nil)}
-	_ = workers
+	s.start(nil)
+	s.start(nil)
 	proxy.DropReplies(0.05, 1)
 	stop := s.produce(4, func() work { return work{Millis: 2, Fails: 1} })
 	s.until("a thousand to be done", 60*time.Second, func(ctx context.Context) bool {

@@ -163,7 +163,7 @@ func (c *chaos) fault() {
 	}{
 		{"worker killed", func() { c.dismiss(w); w.kill(); c.hire() }},
 		{"worker told to stop", func() { c.terminate(w) }},
-		{"worker frozen", func() { w.signal(syscall.SIGSTOP); c.frozen[w] = true }},
+		{"worker frozen", func() { w.freeze(); c.frozen[w] = true }},
 		{"worker cut off", proxy.Cut},
 		{"worker stalled", proxy.Stall},
 		{"worker refused", proxy.Refuse},
@@ -205,7 +205,7 @@ func (c *chaos) terminate(w *worker) {
 // heal ends the faults that last.
 func (c *chaos) heal() {
 	for w := range c.frozen {
-		w.signal(syscall.SIGCONT)
+		w.thaw()
 	}
 	clear(c.frozen)
 	for _, proxy := range c.proxies {
@@ -216,15 +216,7 @@ func (c *chaos) heal() {
 func (c *chaos) finish() {
 	c.t.Helper()
 	c.drain(90 * time.Second)
-	for _, w := range c.alive {
-		if err := w.stop(c.t, 20*time.Second); err != nil {
-			c.t.Errorf("%s, asked to stop: %v", w.Name, err)
-		}
-	}
-	c.recordEnded()
-	events := c.events()
-	c.judge(history.Check(events, &c.check))
-	c.examine()
+	events := c.stage.finish()
 	for _, e := range events {
 		if e.Type == history.TypeStart {
 			c.tally.runs++

@@ -43,8 +43,7 @@ func TestRedisKilled(t *testing.T) {
 			}
 			taken := stop()
 			s.drain(30 * time.Second)
-			s.check.Running = true // what was lost is judged here
-			events := s.finishLossy()
+			events := s.end()
 			forgotten := judgeForgotten(t, s, events, kills, c.loses)
 			t.Logf("%d tasks taken, %d forgotten or done again after 3 kills", taken, forgotten)
 		})
@@ -76,19 +75,6 @@ func (s *stage) goOn(workers []*worker, within time.Duration) {
 	}
 }
 
-// finishLossy is finish where violations are judged by the test.
-func (s *stage) finishLossy() []history.Event {
-	s.t.Helper()
-	for _, w := range s.workers {
-		if err := w.stop(s.t, 20*time.Second); err != nil {
-			s.t.Errorf("%s, asked to stop: %v", w.Name, err)
-		}
-	}
-	s.recordEnded()
-	s.examine()
-	return s.events()
-}
-
 // judgeForgotten wants only what happened shortly before a kill to be forgotten,
 // and returns how many tasks that concerned.
 func judgeForgotten(t *testing.T, s *stage, events []history.Event, kills []time.Time, loses time.Duration) int {
@@ -103,7 +89,6 @@ func judgeForgotten(t *testing.T, s *stage, events []history.Event, kills []time
 	}
 	concerned := make(map[string]bool)
 	var broken []history.Violation
-	s.check.Running = false
 	for _, v := range history.Check(events, &s.check) {
 		if recent[v.ID] {
 			concerned[v.ID] = true

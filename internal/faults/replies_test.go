@@ -3,6 +3,7 @@ package faults
 import (
 	"context"
 	"errors"
+	"net"
 	"testing"
 	"time"
 
@@ -22,7 +23,10 @@ func TestReadOnly(t *testing.T) {
 	s.enqueue(10, work{Millis: 200})
 	s.drain(10 * time.Second)
 	admin := server.Client(t)
-	host, port := splitAddr(primary.Addr())
+	host, port, err := net.SplitHostPort(primary.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := admin.ConfigSet(t.Context(), "replica-serve-stale-data", "yes").Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +36,7 @@ func TestReadOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	err := s.client.Enqueue(ctx, newTask(work{}))
+	err = s.client.Enqueue(ctx, newTask(work{}))
 	cancel()
 	if !errors.Is(err, task.ErrUnavailable) {
 		t.Errorf("P10: Enqueue to a replica: %v, want ErrUnavailable", err)
@@ -51,12 +55,12 @@ func TestLoading(t *testing.T) {
 	server := redistest.Start(t, append(redistest.AppendOnly("no"), "--key-load-delay", "200", "--loading-process-events-interval-bytes", "1024")...)
 	s := newStage(t, server.URL())
 	w := s.start(nil)
-	w.signal(stopSignal)
+	w.freeze()
 	s.enqueue(3000, work{})
 	server.Stop() // writes all there is
 	begin := time.Now()
 	server.Restart(t)
-	w.signal(continueSignal)
+	w.thaw()
 	s.drain(60 * time.Second)
 	t.Logf("drained %s after the restart", time.Since(begin))
 	s.finish()

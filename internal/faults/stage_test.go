@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -209,9 +208,17 @@ func (s *stage) ended(n int, within time.Duration) {
 	})
 }
 
-// finish stops the workers that still run, checks the whole history and examines
-// the keyspace. It returns the history.
+// finish ends the stage and checks the whole history, which it returns.
 func (s *stage) finish() []history.Event {
+	s.t.Helper()
+	events := s.end()
+	s.judge(history.Check(events, &s.check))
+	return events
+}
+
+// end stops the workers that still run and examines the keyspace. It returns the
+// history, for the test to check.
+func (s *stage) end() []history.Event {
 	s.t.Helper()
 	for _, w := range s.workers {
 		if !w.alive() {
@@ -222,10 +229,8 @@ func (s *stage) finish() []history.Event {
 		}
 	}
 	s.recordEnded()
-	events := s.events()
-	s.judge(history.Check(events, &s.check))
 	s.examine()
-	return events
+	return s.events()
 }
 
 // recordEnded records what the keyspace shows ended.
@@ -352,9 +357,4 @@ func (s *stage) runs(w *worker) int {
 	w.read += int64(whole)
 	w.begun += bytes.Count(news[:whole], []byte(`"type":"start"`))
 	return w.begun
-}
-
-func splitAddr(addr string) (host, port string) {
-	host, port, _ = strings.Cut(addr, ":")
-	return host, port
 }

@@ -92,7 +92,7 @@ func TestAllFlushed(t *testing.T) {
 	s.goOn(workers, 2*time.Second)
 	stop()
 	s.drain(20 * time.Second)
-	events := s.finishLossy()
+	events := s.end()
 	n := judgeForgotten(t, s, events, []time.Time{flushed}, time.Hour)
 	t.Logf("%d tasks forgotten", n)
 }

@@ -201,6 +201,11 @@ func startWorker(t testing.TB, s settings) *worker {
 
 func (w *worker) signal(s os.Signal) { _ = w.cmd.Process.Signal(s) }
 
+// freeze stops it in the middle of what it does, until it is thawed.
+func (w *worker) freeze() { w.signal(syscall.SIGSTOP) }
+
+func (w *worker) thaw() { w.signal(syscall.SIGCONT) }
+
 // kill ends it at once.
 func (w *worker) kill() {
 	w.once.Do(func() {
@@ -231,8 +236,3 @@ func (w *worker) alive() bool {
 		return true
 	}
 }
-
-const (
-	stopSignal     = syscall.SIGSTOP
-	continueSignal = syscall.SIGCONT
-)
