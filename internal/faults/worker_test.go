@@ -48,6 +48,7 @@ type settings struct {
 	Lease         time.Duration
 	Shutdown      time.Duration
 	MaxDeliveries int
+	Memory        int64 // bytes that it may use beyond those it starts with; 0: any
 }
 
 // work is what a task asks of its handler.
@@ -72,6 +73,9 @@ func workUntilStopped(encoded string) error {
 	defer stop()
 	var s settings
 	if err := json.Unmarshal([]byte(encoded), &s); err != nil {
+		return err
+	}
+	if err := limitMemory(s.Memory); err != nil {
 		return err
 	}
 	recorder, err := history.Open(s.History, s.Name)
@@ -144,6 +148,12 @@ func misbehave(how string, t *task.Task) error {
 	case "exit once":
 		if t.Deliveries == 1 {
 			os.Exit(3)
+		}
+	case "hoard":
+		hoard()
+	case "hoard once":
+		if t.Deliveries == 1 {
+			hoard()
 		}
 	case "leak":
 		go func() { select {} }()
