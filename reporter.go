@@ -20,6 +20,9 @@ const (
 	// idleBeats is how many beats one waits that has nothing new: an idle server
 	// should cost next to nothing.
 	idleBeats = 3
+	// arrivalsEvery is how often a server has the broker count what was enqueued
+	// in queues of which there is nothing else to tell.
+	arrivalsEvery = time.Minute
 	// beatLasts is how long a server counts as alive after a report.
 	beatLasts = 3 * idleBeats * beatEvery
 )
@@ -39,6 +42,7 @@ type reporter struct {
 
 	mu       sync.Mutex
 	stopping bool
+	counted  time.Time                           // when the arrivals of all queues were
 	tallies  map[string]map[string]*broker.Tally // by queue and name
 }
 
@@ -120,7 +124,24 @@ func (r *reporter) take() (broker.ServerInfo, map[string]map[string]*broker.Tall
 	info.Stopping = r.stopping
 	tallies := r.tallies
 	r.tallies = nil
+	if time.Since(r.counted) >= arrivalsEvery {
+		r.counted = time.Now()
+		tallies = r.withAll(tallies)
+	}
 	return info, tallies
+}
+
+// withAll adds the queues of the server of which there is nothing to tell.
+func (r *reporter) withAll(tallies map[string]map[string]*broker.Tally) map[string]map[string]*broker.Tally {
+	if tallies == nil {
+		tallies = make(map[string]map[string]*broker.Tally)
+	}
+	for queue := range r.server.opts.Queues {
+		if tallies[queue] == nil {
+			tallies[queue] = map[string]*broker.Tally{}
+		}
+	}
+	return tallies
 }
 
 // send makes one report.

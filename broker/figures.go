@@ -52,12 +52,14 @@ func FiguresRange(from, to, now time.Time) (first, end int64) {
 	return first, max(first, end)
 }
 
-// AddMinute adds what was recorded in one minute, by the names of tasks.
-func (f *Figures) AddMinute(at time.Time, names map[string]*Tally) {
-	if len(names) == 0 {
+// AddMinute adds what was enqueued and recorded in one minute, the latter by the
+// names of tasks.
+func (f *Figures) AddMinute(at time.Time, enqueued int64, names map[string]*Tally) {
+	if len(names) == 0 && enqueued == 0 {
 		return
 	}
-	minute := Minute{At: at}
+	minute := Minute{At: at, Enqueued: enqueued}
+	f.Enqueued += enqueued
 	if f.Names == nil {
 		f.Names = make(map[string]*Tally)
 	}

@@ -15,7 +15,7 @@ import (
 // live, how much they did and how fast, and why a task does not run. It is
 // optional; both of Jobsy's brokers implement it. Every method may be called
 // concurrently, does a bounded amount of work, and adds nothing to what Enqueue,
-// Lease and Settle do.
+// Lease and Settle do, but for one counter that Enqueue raises once a batch.
 type Monitor interface {
 	// Beat tells that a server lives and what it does. It counts as alive for
 	// lasts from now, by the broker's clock, or until the next Beat of its
@@ -35,10 +35,15 @@ type Monitor interface {
 	// Tally for each name of tasks, in the minute in which it arrives by the
 	// broker's clock. A broker that repeats a call of its own by itself, after
 	// a lost reply, must not count twice.
+	//
+	// It counts in that minute, too, how many tasks were enqueued since the
+	// last Record for that queue, by whomever, so it is worth a call with no
+	// tallies.
 	Record(ctx context.Context, queue string, tallies map[string]Tally) error
 	// Figures returns what all servers recorded in the minutes of a queue that
 	// begin at from or later, and before to. Both are cut down to whole
-	// minutes. What is older than FiguresKept is gone.
+	// minutes. What is older than FiguresKept is gone. What was enqueued since
+	// the last Record belongs to the minute of the call.
 	Figures(ctx context.Context, queue string, from, to time.Time) (Figures, error)
 
 	// Standing returns where one task stands, and what it waits for, or
@@ -135,15 +140,20 @@ func (t *Tally) Add(other *Tally) {
 
 // Figures are what the servers of a queue did in a time.
 type Figures struct {
-	Now     time.Time // by the broker's clock
-	Total   Tally
-	Minutes []Minute          // those in which anything was recorded, in order
-	Names   map[string]*Tally // of the whole time, by the names of tasks; "": of too many others
+	Now time.Time // by the broker's clock
+	// Enqueued is how many tasks the queue took: also those that took the place
+	// of others or were gathered, and the ticks of schedules; not those that it
+	// had already.
+	Enqueued int64
+	Total    Tally
+	Minutes  []Minute          // those in which there was anything, in order
+	Names    map[string]*Tally // of the whole time, by the names of tasks; "": of too many others
 }
 
 // Minute is what was recorded in one minute, whatever the names.
 type Minute struct {
-	At time.Time // when it began
+	At       time.Time // when it began
+	Enqueued int64     // as of Figures
 	Tally
 }
 

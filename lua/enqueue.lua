@@ -2,6 +2,7 @@
 --
 -- KEYS   1 tasks  2 pending  3 scheduled  4 seq  5 wake  6 reply
 --        7 retrying  8 completed  9 failed  10 cancelled  11 locks  12 lapses
+--        13 arrivals
 -- ARGV   1 call number  2 ms to remember the reply  3 how many tasks
 --        then 3 a task: id, its score as a delayed task (due 0: now), record
 --        then 7 a task with a lock: its position from 1, digest, mode (s, e, t,
@@ -30,6 +31,7 @@ local number = redis.call('INCRBY', seq, count) - count
 local clock -- read where a task has a due time or a lock
 local seen, records, ready, delayed, said = {}, {}, {}, {}, {}
 local earliest
+local arrived = count
 local uniques, values, changed, views, changes = {}, {}, {}, {}, {}
 local claim
 
@@ -43,6 +45,9 @@ local function answered(id)
 end
 
 local function say(position, mark, id)
+  if mark ~= '=' then
+    arrived = arrived - 1
+  end
   said[#said + 1] = position .. (mark or '') .. (id or '')
 end
 
@@ -201,6 +206,8 @@ for i, id in ipairs(ids) do
     local same = standing == record or u and u.mode == 'g' and string.sub(standing, 1, #record) == record
     if not same or answered(id) then
       say(i)
+    else
+      arrived = arrived - 1
     end
   elseif u then
     claim(i, id, u, record, 255 - score % 256, math.floor(score / 256))
@@ -261,6 +268,7 @@ for digest in pairs(changed) do
     redis.call('ZADD', lapses, lock[3], digest)
   end
 end
+count_arrivals(KEYS[13], arrived)
 local answer = table.concat(said, ',')
 remember(reply, ARGV[1], answer, ARGV[2])
 -- Blocked servers know the earliest due time, so only an earlier one is news.

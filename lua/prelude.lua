@@ -40,6 +40,14 @@ local function wake(key)
   redis.call('ZADD', key, 0, 'wake')
 end
 
+-- Counts what was enqueued, for the figures of the queue. A counter that is none
+-- costs figures, never a task.
+local function count_arrivals(key, n)
+  if n > 0 then
+    redis.pcall('INCRBY', key, n)
+  end
+end
+
 -- The current sequence number of the queue.
 local function sequence(key)
   return assert(tonumber(redis.call('GET', key) or '0'), 'seq is not a number')

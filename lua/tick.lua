@@ -2,7 +2,7 @@
 -- one was taken before. A tick of a halted schedule is taken without its task.
 --
 -- KEYS   1 tasks  2 pending  3 scheduled  4 seq  5 wake  6 reply  7 schedules
---        8 completed  9 failed  10 cancelled  11 halted
+--        8 completed  9 failed  10 cancelled  11 halted  12 arrivals
 -- ARGV   1 call number  2 ms to remember the reply  3 schedule  4 tick in ms
 --        5 '1': not while the task of the last tick has not ended
 --        6 id  7 its score as a delayed task (due 0: now)  8 record
@@ -46,6 +46,7 @@ local latest = before
 if enqueue then
   latest = id
   redis.call('HSET', tasks, id, record)
+  count_arrivals(KEYS[12], 1)
   local due = math.floor(score / 256)
   if due > clock then
     redis.call('ZADD', scheduled, score, id)

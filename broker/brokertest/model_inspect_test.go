@@ -228,6 +228,9 @@ func (m *model) tick(s *schedule, tick broker.Tick) bool {
 	s.task = tick.Task.ID
 	m.know(tick.Task.Queue)
 	m.add(tick.Task)
+	if !m.has("does not count ticks") {
+		m.arrivals[tick.Task.Queue]++
+	}
 	return true
 }
 

@@ -13,9 +13,10 @@ import (
 
 // recording is what one Record call said.
 type recording struct {
-	queue   string
-	at      time.Time
-	tallies map[string]broker.Tally
+	queue    string
+	at       time.Time
+	enqueued int64
+	tallies  map[string]broker.Tally
 }
 
 func (m *model) Beat(_ context.Context, server broker.ServerInfo, lasts time.Duration) error {
@@ -89,7 +90,10 @@ func (m *model) Record(_ context.Context, queue string, tallies map[string]broke
 		if m.has("knows the last figures alone") {
 			m.recordings = nil
 		}
-		m.recordings = append(m.recordings, recording{queue, m.now(), tallies})
+		m.recordings = append(m.recordings, recording{queue, m.now(), m.arrivals[queue], tallies})
+		if !m.has("counts what was enqueued with each record") {
+			delete(m.arrivals, queue)
+		}
 	})
 	return nil
 }
@@ -105,7 +109,8 @@ func (m *model) Figures(_ context.Context, queue string, from, to time.Time) (br
 	if m.has("keeps figures for ever") {
 		first = from.Unix() / 60
 	}
-	for _, r := range m.recordings {
+	recordings := append(m.recordings[:len(m.recordings):len(m.recordings)], recording{queue, m.now(), m.arrivals[queue], nil})
+	for _, r := range recordings {
 		minute := r.at.Unix() / 60
 		outside := minute < first || minute >= end
 		if outside && !m.has("ignores the time of figures") || r.queue != queue && !m.has("knows figures once for all queues") {
@@ -115,7 +120,7 @@ func (m *model) Figures(_ context.Context, queue string, from, to time.Time) (br
 		for name, t := range r.tallies {
 			names[name] = &t
 		}
-		f.AddMinute(time.Unix(minute*60, 0), names)
+		f.AddMinute(time.Unix(minute*60, 0), r.enqueued, names)
 	}
 	return f, nil
 }

@@ -47,6 +47,7 @@ type store struct {
 
 	servers    []broker.ServerInfo
 	recordings []recording
+	arrivals   map[string]int64 // not recorded yet
 }
 
 type entry struct {
@@ -72,6 +73,7 @@ func newModel(flaw string) *model {
 		store: &store{
 			flaw: flaw, schedules: make(map[[2]string]*schedule), seen: make(map[uuid.UUID]bool),
 			locks: make(map[[2]string]*lock), paused: make(map[string]bool), dropped: make(map[string]map[task.Status]int),
+			arrivals: make(map[string]int64),
 		},
 		closed: make(chan struct{}),
 	}
@@ -214,6 +216,9 @@ func (m *model) Enqueue(ctx context.Context, tasks []*task.Task) []error {
 				continue
 			}
 			errs[i] = m.take(t, repeated)
+			if errs[i] != nil && m.has("counts refused tasks as enqueued") {
+				m.arrivals[t.Queue]++
+			}
 		}
 	})
 	return compact(errs)
@@ -235,6 +240,9 @@ func (m *model) take(t *task.Task, repeated bool) error {
 		return err
 	}
 	if standing := m.find(t.Queue, t.ID); standing != nil && !m.overlooks(standing, t) {
+		if m.has("counts each call as enqueued") {
+			m.arrivals[t.Queue]++
+		}
 		return m.judgeDuplicate(standing, t, repeated)
 	}
 	if m.seen[t.ID] && m.has("remembers an ID for ever") {
@@ -242,9 +250,14 @@ func (m *model) take(t *task.Task, repeated bool) error {
 	}
 	m.know(t.Queue)
 	if key := m.lockKey(t); key != [2]string{} {
-		return m.meet(key, t)
+		err := m.meet(key, t)
+		if err == nil {
+			m.arrivals[t.Queue]++
+		}
+		return err
 	}
 	m.add(t)
+	m.arrivals[t.Queue]++
 	return nil
 }
 

@@ -25,6 +25,9 @@ func monitorRules() []rule {
 		{observed, "figures of two processes add up", figuresShared},
 		{clean, "figures go after a day", figuresGo},
 		{repeatable, "figures are not doubled", figuresRepeated},
+		{observed, "what was enqueued is counted, and what was refused is not", arrivalsCounted},
+		{observed, "the ticks that were enqueued are counted", ticksCounted},
+		{repeatable, "what was enqueued is counted once", arrivalsRepeated},
 		{observed, "what goes before a pending task is counted", standingAhead},
 		{observed, "a running task's lease is told", standingLease},
 		{observed, "a task that waits for another's end tells for which", standingBehind},
@@ -254,6 +257,69 @@ func figuresRepeated(s *trial) {
 		s.record("q", map[string]broker.Tally{"a": tallied(0, 0)})
 	}
 	s.recorded(s.figures("q"), map[string]int64{"a": 2})
+}
+
+// arrived checks how many tasks were enqueued, in all and in the minutes.
+func (s *trial) arrived(queue string, want int64) {
+	s.Helper()
+	f, minutes := s.figures(queue), int64(0)
+	for _, m := range f.Minutes {
+		minutes += m.Enqueued
+	}
+	if f.Enqueued != want || minutes != want {
+		s.Errorf("figures of %d enqueued in all and %d in the minutes of %q, want %d", f.Enqueued, minutes, queue, want)
+	}
+}
+
+func arrivalsCounted(s *trial) {
+	s.monitor()
+	same, differs := newTask("a"), newTask("differs")
+	s.enqueue(same, newTask("b"))
+	differs.ID = same.ID
+	if errs := s.broker.Enqueue(s.ctx, []*task.Task{same, differs}); len(errs) != 2 || errs[0] != nil || errs[1] == nil {
+		s.Fatalf("Enqueue of a task that is there and of another with its ID: %v", errs)
+	}
+	s.arrived(same.Queue, 2)
+	s.record(same.Queue, map[string]broker.Tally{"a": tallied(0, 0)})
+	s.arrived(same.Queue, 2)
+	sole := unique("c", task.UntilEnded)
+	s.enqueue(sole)
+	s.excluded(sole.ID, unique("d", task.UntilEnded))
+	for range 3 {
+		s.end(s.lease())
+	}
+	s.arrived(same.Queue, 3)
+	s.record(same.Queue, nil)
+	s.arrived(same.Queue, 3)
+	s.arrived("other", 0)
+}
+
+func ticksCounted(s *trial) {
+	s.monitor()
+	timetable := s.timetable()
+	s.join(timetable, task.DefaultQueue, "s")
+	at := s.now()
+	s.ticks(timetable, tickAt(at, "first"), true)
+	s.ticks(timetable, tickAt(at, "again"), false)
+	s.arrived(task.DefaultQueue, 1)
+	s.end(s.lease())
+	s.leave(timetable, task.DefaultQueue, "s")
+}
+
+func arrivalsRepeated(s *trial) {
+	s.monitor()
+	if s.harness.LoseReply == nil {
+		s.Skip("Harness.LoseReply is nil")
+	}
+	one := newTask("a")
+	for range 2 {
+		s.harness.LoseReply(s.broker)
+		_ = s.broker.Enqueue(s.ctx, []*task.Task{one})
+		s.harness.LoseReply(s.broker)
+		s.record(one.Queue, nil)
+		s.arrived(one.Queue, 1)
+	}
+	s.end(s.lease())
 }
 
 func (s *trial) standing(t *task.Task) broker.Standing {

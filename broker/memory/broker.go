@@ -188,7 +188,7 @@ func (b *Broker) exit(now time.Time, n int) {
 	for _, q := range b.touched {
 		q.touched = false
 		if len(q.tasks) == 0 {
-			b.forget(q)
+			b.forget(q, now)
 		} else {
 			b.wake(q)
 		}

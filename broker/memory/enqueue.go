@@ -55,7 +55,11 @@ func (b *Broker) enqueue(t *task.Task, now time.Time) error {
 		return nil
 	}
 	if digest := t.LockKey(); digest != "" {
-		return b.enqueueUnique(t, digest, now)
+		err := b.enqueueUnique(t, digest, now)
+		if err == nil {
+			b.open(t.Queue).arrived++
+		}
+		return err
 	}
 	var due int64
 	t.Status, due = waits(t, now)
@@ -63,7 +67,7 @@ func (b *Broker) enqueue(t *task.Task, now time.Time) error {
 	if err := b.save(t, id, due); err != nil {
 		return err
 	}
-	b.insert(t, id, due)
+	b.insert(t, id, due).queue.arrived++
 	return nil
 }
 

@@ -10,8 +10,13 @@ import (
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
-// minutes are the figures of one queue, by minutes since 1970 and names of tasks.
-type minutes map[int64]map[string]*compact
+// minutes are the figures of one queue, by minutes since 1970.
+type minutes map[int64]*minute
+
+type minute struct {
+	enqueued int64
+	names    map[string]*compact // of tasks
+}
 
 // maxNamesOfMinute bounds the names of one minute: what has others counts under
 // "".
@@ -23,25 +28,38 @@ func (b *Broker) Record(_ context.Context, queue string, tallies map[string]brok
 		return err
 	}
 	now, err := b.enter(context.Background())
-	if err != nil || len(tallies) == 0 {
-		if err == nil {
-			b.exit(now, 0)
-		}
+	if err != nil {
 		return err
 	}
 	defer b.exit(now, 0)
 	b.tidyFigures(now)
+	b.countArrivals(b.queues[queue], now)
+	if len(tallies) > 0 {
+		addTallies(b.minute(queue, now).names, tallies)
+	}
+	return nil
+}
+
+// countArrivals takes what was enqueued into the figures of this minute.
+func (b *Broker) countArrivals(q *queue, now time.Time) {
+	if q != nil && q.arrived > 0 {
+		b.minute(q.name, now).enqueued += q.arrived
+		q.arrived = 0
+	}
+}
+
+// minute returns the figures of this one.
+func (b *Broker) minute(queue string, now time.Time) *minute {
 	all := b.figures[queue]
 	if all == nil {
 		all = make(minutes)
 		b.figures[queue] = all
 	}
-	minute := now.Unix() / 60
-	if all[minute] == nil {
-		all[minute] = make(map[string]*compact)
+	at := now.Unix() / 60
+	if all[at] == nil {
+		all[at] = &minute{names: make(map[string]*compact)}
 	}
-	addTallies(all[minute], tallies)
-	return nil
+	return all[at]
 }
 
 func addTallies(names map[string]*compact, tallies map[string]broker.Tally) {
@@ -64,7 +82,7 @@ func (b *Broker) tidyFigures(now time.Time) {
 	}
 	b.tidied = first
 	for queue, all := range b.figures {
-		maps.DeleteFunc(all, func(minute int64, _ map[string]*compact) bool { return minute < first })
+		maps.DeleteFunc(all, func(at int64, _ *minute) bool { return at < first })
 		if len(all) == 0 {
 			delete(b.figures, queue)
 		}
@@ -84,10 +102,11 @@ func (b *Broker) Figures(_ context.Context, queue string, from, to time.Time) (b
 	b.tidyFigures(now)
 	f := broker.Figures{Now: now.Round(0)}
 	first, end := broker.FiguresRange(from, to, now)
+	b.countArrivals(b.queues[queue], now)
 	all := b.figures[queue]
-	for _, minute := range slices.Sorted(maps.Keys(all)) {
-		if minute >= first && minute < end {
-			f.AddMinute(time.Unix(minute*60, 0), unpacked(all[minute]))
+	for _, at := range slices.Sorted(maps.Keys(all)) {
+		if at >= first && at < end {
+			f.AddMinute(time.Unix(at*60, 0), all[at].enqueued, unpacked(all[at].names))
 		}
 	}
 	return f, nil

@@ -21,7 +21,8 @@ type queue struct {
 
 	completed, failed, cancelled ended
 
-	touched bool // is in Broker.touched
+	touched bool  // is in Broker.touched
+	arrived int64 // tasks enqueued that no figures have yet
 }
 
 // heap returns where the tasks of a status are that have not ended, or nil.
@@ -86,7 +87,8 @@ func (b *Broker) open(name string) *queue {
 
 // forget lets go of an empty queue. One is kept to be used again: a queue that
 // empties with each task does not cost a new one each time.
-func (b *Broker) forget(q *queue) {
+func (b *Broker) forget(q *queue, now time.Time) {
+	b.countArrivals(q, now)
 	delete(b.queues, q.name)
 	if q.peak <= sparePeak {
 		b.spare = q

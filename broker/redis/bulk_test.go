@@ -102,7 +102,7 @@ func TestCancelledTasksLeaveNothingBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rest := map[string]bool{"jobsy:queues": true, "jobsy:{default}:seq": true, "jobsy:{default}:wake": true}
+	rest := map[string]bool{"jobsy:queues": true, "jobsy:{default}:seq": true, "jobsy:{default}:arrivals": true, "jobsy:{default}:wake": true}
 	for _, key := range keys {
 		if ttl := client.PTTL(ctx, key).Val(); !rest[key] && ttl < 0 {
 			t.Errorf("%s is left", key)

@@ -160,7 +160,7 @@ func (b *bench) leftovers(t testing.TB, opened broker.Broker) []string {
 	for _, key := range keys {
 		_, rest, _ := strings.Cut(key, "}:")
 		switch {
-		case key == p.prefix+":queues", rest == "seq", rest == "wake", rest == "schedules", rest == "dropped", strings.HasPrefix(rest, "reply:"), strings.HasPrefix(rest, "figures:"):
+		case key == p.prefix+":queues", rest == "seq", rest == "arrivals", rest == "wake", rest == "schedules", rest == "dropped", strings.HasPrefix(rest, "reply:"), strings.HasPrefix(rest, "figures:"):
 		default:
 			left = append(left, key)
 		}

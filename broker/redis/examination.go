@@ -46,7 +46,7 @@ func (e *examination) report(key, id string, kind Kind, detail string) {
 // typesOf has the type of each key of a queue, by its name.
 var typesOf = map[string]string{
 	"tasks": "hash", "pending": "zset", "scheduled": "zset", "retrying": "zset", "running": "zset",
-	"completed": "zset", "failed": "zset", "cancelled": "zset", "seq": "string", "wake": "zset",
+	"completed": "zset", "failed": "zset", "cancelled": "zset", "seq": "string", "arrivals": "string", "wake": "zset",
 	"schedules": "hash", "locks": "hash", "lapses": "zset", "cancelling": "hash", "progress": "hash",
 	"waited": "zset", "paused": "string", "dropped": "hash", "plans": "hash", "halted": "set",
 }

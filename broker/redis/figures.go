@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,19 +39,23 @@ func (b *Broker) Record(ctx context.Context, queue string, tallies map[string]br
 	if err := broker.CheckTallies(queue, tallies); err != nil {
 		return err
 	}
-	if err := b.ready(ctx); err != nil || len(tallies) == 0 {
+	if err := b.ready(ctx); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	b.recorder.mu.Lock()
 	defer b.recorder.mu.Unlock()
-	for numbers := range slices.Chunk(figureArgs(tallies), 3*numbersAtOnce) {
-		if err := b.recordSome(ctx, b.keys(queue), numbers); err != nil {
+	numbers := figureArgs(tallies)
+	for { // once without any, too: it counts what was enqueued
+		some := numbers[:min(len(numbers), 3*numbersAtOnce)]
+		if err := b.recordSome(ctx, b.keys(queue), some); err != nil {
 			return err
 		}
+		if numbers = numbers[len(some):]; len(numbers) == 0 {
+			return nil
+		}
 	}
-	return nil
 }
 
 // recordSome makes a call with the minute that the server's clock should have,
@@ -62,7 +65,7 @@ func (b *Broker) recordSome(ctx context.Context, k keys, numbers []any) error {
 	for range maxRecords {
 		minute := time.Now().Add(b.recorder.ahead).Unix() / 60
 		args := append([]any{call, replyMemory.Milliseconds(), minute, broker.FiguresKept.Milliseconds(), figureFields}, numbers...)
-		reply, err := recordScript.run(ctx, b.client, []string{k.figures(minute), k.reply(b.instance + ":f")}, args...)
+		reply, err := recordScript.run(ctx, b.client, k.record(minute, b.instance+":f"), args...)
 		if err != nil {
 			return wrap("record figures in redis", err)
 		}
@@ -118,29 +121,41 @@ func (b *Broker) Figures(ctx context.Context, queue string, from, to time.Time) 
 func (b *Broker) addMinutes(ctx context.Context, f *broker.Figures, queue string, first, end int64) error {
 	k := b.keys(queue)
 	var cmds []*goredis.MapStringStringCmd
-	_, err := b.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
+	var arrivals *goredis.StringCmd // that nobody has recorded; they are of this minute
+	_, err := b.client.TxPipelined(ctx, func(p goredis.Pipeliner) error {
 		for minute := first; minute < end; minute++ {
 			cmds = append(cmds, p.HGetAll(ctx, k.figures(minute)))
 		}
+		arrivals = p.Get(ctx, k.arrivals())
 		return nil
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, goredis.Nil) {
 		return err
 	}
 	for i, cmd := range cmds {
-		f.AddMinute(time.Unix((first+int64(i))*60, 0), parseFigures(cmd.Val()))
+		minute := first + int64(i)
+		enqueued, names := parseFigures(cmd.Val())
+		if minute == f.Now.Unix()/60 {
+			unrecorded, _ := arrivals.Int64()
+			enqueued += unrecorded
+		}
+		f.AddMinute(time.Unix(minute*60, 0), enqueued, names)
 	}
 	return nil
 }
 
 // parseFigures reads the fields of one minute. What it does not know it passes
 // over.
-func parseFigures(fields map[string]string) map[string]*broker.Tally {
-	names := make(map[string]*broker.Tally)
+func parseFigures(fields map[string]string) (enqueued int64, names map[string]*broker.Tally) {
+	names = make(map[string]*broker.Tally)
 	for field, value := range fields {
 		what, name, ok := strings.Cut(field, ":")
 		n, err := strconv.ParseInt(value, 10, 64)
 		if !ok || err != nil {
+			continue
+		}
+		if what == "enqueued" {
+			enqueued += n
 			continue
 		}
 		t := names[name]
@@ -150,7 +165,7 @@ func parseFigures(fields map[string]string) map[string]*broker.Tally {
 		}
 		addFigure(t, what, n)
 	}
-	return names
+	return enqueued, names
 }
 
 func addFigure(t *broker.Tally, what string, n int64) {

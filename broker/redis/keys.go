@@ -31,6 +31,7 @@ func (k keys) completed() string  { return k.base + "completed" }
 func (k keys) failed() string     { return k.base + "failed" }
 func (k keys) cancelled() string  { return k.base + "cancelled" }
 func (k keys) seq() string        { return k.base + "seq" }
+func (k keys) arrivals() string   { return k.base + "arrivals" }
 func (k keys) wake() string       { return k.base + "wake" }
 func (k keys) schedules() string  { return k.base + "schedules" }
 func (k keys) plans() string      { return k.base + "plans" }
@@ -61,6 +62,7 @@ func (k keys) enqueue(caller string) []string {
 	return []string{
 		k.tasks(), k.pending(), k.scheduled(), k.seq(), k.wake(), k.reply(caller),
 		k.retrying(), k.completed(), k.failed(), k.cancelled(), k.locks(), k.lapses(),
+		k.arrivals(),
 	}
 }
 
@@ -105,8 +107,12 @@ func (k keys) find() []string {
 func (k keys) tick(caller string) []string {
 	return []string{
 		k.tasks(), k.pending(), k.scheduled(), k.seq(), k.wake(), k.reply(caller), k.schedules(),
-		k.completed(), k.failed(), k.cancelled(), k.halted(),
+		k.completed(), k.failed(), k.cancelled(), k.halted(), k.arrivals(),
 	}
+}
+
+func (k keys) record(minute int64, caller string) []string {
+	return []string{k.figures(minute), k.reply(caller), k.arrivals()}
 }
 
 func (k keys) plan() []string { return []string{k.schedules(), k.plans(), k.halted()} }
