@@ -264,13 +264,22 @@ func TestIdleReports(t *testing.T) {
 		if counted.beats < 5 || counted.beats > 6 { // the last may be that of its end
 			t.Errorf("%d reports in a minute, want 5", counted.beats)
 		}
+		if counted.records != 2 {
+			t.Errorf("what was enqueued was counted %d times in a minute and a second, want at its start and end", counted.records)
+		}
 	})
 }
 
 type countingBeats struct {
 	broker.Broker
 	broker.Monitor
-	beats int
+	beats   int
+	records int
+}
+
+func (b *countingBeats) Record(ctx context.Context, queue string, tallies map[string]broker.Tally) error {
+	b.records++
+	return b.Monitor.Record(ctx, queue, tallies)
 }
 
 func (b *countingBeats) Beat(ctx context.Context, server broker.ServerInfo, lasts time.Duration) error {

@@ -50,8 +50,9 @@ type slot struct {
 
 // column is what was recorded in the time of one slot.
 type column struct {
-	at   time.Time
-	last time.Time
+	at       time.Time
+	last     time.Time
+	enqueued int64
 	broker.Tally
 }
 
@@ -68,18 +69,20 @@ func columns(minutes []broker.Minute, now time.Time, back int) []column {
 	}
 	for _, m := range minutes {
 		if i := int(m.At.Sub(first) / step); !m.At.Before(first) && i < n {
+			all[i].enqueued += m.Enqueued
 			all[i].Add(&m.Tally)
 		}
 	}
 	return all
 }
 
-// throughput draws how many attempts ended in which way, one upon the other.
-func throughput(all []column, total *broker.Tally) chart {
-	c := newChart("Attempts ended", all)
+// throughput draws how many tasks were enqueued, and before that how many attempts
+// ended in which way, one upon the other.
+func throughput(all []column, enqueued int64, total *broker.Tally) chart {
+	c := newChart("Enqueued, and attempts ended", all)
 	var highest int64 = 1
 	for i := range all {
-		highest = max(highest, all[i].Completed+all[i].Retried+all[i].Failed)
+		highest = max(highest, all[i].enqueued, all[i].Completed+all[i].Retried+all[i].Failed)
 	}
 	top := roundUp(highest)
 	scale := float64(chartHeight-1) / float64(top)
@@ -104,10 +107,14 @@ func throughput(all []column, total *broker.Tally) chart {
 	draw("completed", "completed", total.Completed, func(c *column) int64 { return c.Completed })
 	draw("retried", "retried", total.Retried, func(c *column) int64 { return c.Retried })
 	draw("failed", "failed", total.Failed, func(c *column) int64 { return c.Failed })
+	line := steps(all, func(col *column) (float64, bool) {
+		return chartHeight - float64(col.enqueued)*scale, col.enqueued > 0
+	})
+	c.Paths = append(c.Paths, stroke{"enqueued", "enqueued", grouped(enqueued), line})
 	for i := range all {
-		c.Slots[i].Text += fmt.Sprintf("%s completed, %s retried, %s failed", grouped(all[i].Completed), grouped(all[i].Retried), grouped(all[i].Failed))
+		c.Slots[i].Text += fmt.Sprintf("%s enqueued; %s completed, %s retried, %s failed", grouped(all[i].enqueued), grouped(all[i].Completed), grouped(all[i].Retried), grouped(all[i].Failed))
 	}
-	c.Summary = fmt.Sprintf("%s completed, %s retried and %s failed", grouped(total.Completed), grouped(total.Retried), grouped(total.Failed))
+	c.Summary = fmt.Sprintf("%s enqueued; %s completed, %s retried and %s failed", grouped(enqueued), grouped(total.Completed), grouped(total.Retried), grouped(total.Failed))
 	return c
 }
 

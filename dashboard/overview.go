@@ -102,6 +102,7 @@ type board struct {
 	Throughput chart
 	Run, Wait  chart
 	Total      broker.Tally
+	Enqueued   int64
 }
 
 func (d *dashboard) board(page, queue string, states []*queueState, minutes int) board {
@@ -112,11 +113,14 @@ func (d *dashboard) board(page, queue string, states []*queueState, minutes int)
 			all = columns(nil, s.Figures.Now, minutes)
 		}
 		for n := range all {
-			all[n].Add(&s.Columns[min(n, len(s.Columns)-1)].Tally)
+			of := &s.Columns[min(n, len(s.Columns)-1)]
+			all[n].enqueued += of.enqueued
+			all[n].Add(&of.Tally)
 		}
+		b.Enqueued += s.Figures.Enqueued
 		b.Total.Add(&s.Figures.Total)
 	}
-	b.Throughput = throughput(all, &b.Total)
+	b.Throughput = throughput(all, b.Enqueued, &b.Total)
 	b.Run = latency("Run time", all, &b.Total.Run, func(c *column) *broker.Histogram { return &c.Run })
 	b.Wait = latency("Wait until started", all, &b.Total.Wait, func(c *column) *broker.Histogram { return &c.Wait })
 	return b

@@ -64,11 +64,11 @@ func TestStats(t *testing.T) {
 	r := newRig(t)
 	r.work("mail", func(*task.Task) error { return nil }, r.enqueue("mail", "work", 20)...)
 	r.enqueue("other", "work", 3)
-	r.has(r.ok("stats"), "ENDED A MINUTE", "mail", "█", "2 queues, at")
+	r.has(r.ok("stats"), "ENQUEUED A MIN", "ENDED A MIN", "mail", "█", "2 queues, at")
 	v := r.parsed("stats")
 	queues := v["queues"].([]any)
 	mail := queues[0].(map[string]any)
-	if len(queues) != 2 || mail["completed"] != 20.0 || mail["run"].(map[string]any)["p95_ms"].(float64) <= 0 {
+	if len(queues) != 2 || mail["completed"] != 20.0 || mail["enqueued"] != 20.0 || mail["run"].(map[string]any)["p95_ms"].(float64) <= 0 {
 		t.Errorf("the figures are %v", v)
 	}
 	if v["counts"].(map[string]any)["pending"] != 3.0 {

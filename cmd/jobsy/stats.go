@@ -29,13 +29,14 @@ type statsView struct {
 type queueStats struct {
 	queueView
 	Minutes   int   `json:"minutes"` // of the figures that follow
+	Enqueued  int64 `json:"enqueued"`
 	Completed int64 `json:"completed"`
 	Failed    int64 `json:"failed"`
 	Retried   int64 `json:"retried"`
 	Wait      spans `json:"wait"`
 	Run       spans `json:"run"`
 
-	done []int64 // by the minute
+	came, done []int64 // by the minute
 }
 
 // spans are percentiles, in milliseconds.
@@ -195,22 +196,24 @@ func (s *session) figures(ctx context.Context, view queueView) (queueStats, erro
 	if err != nil {
 		return q, err
 	}
+	q.Enqueued = f.Enqueued
 	q.Completed, q.Failed, q.Retried = f.Total.Completed, f.Total.Failed, f.Total.Retried
 	q.Wait, q.Run = spansOf(&f.Total.Wait), spansOf(&f.Total.Run)
-	q.done = byMinute(&f)
+	q.came = byMinute(&f, func(m *broker.Minute) int64 { return m.Enqueued })
+	q.done = byMinute(&f, func(m *broker.Minute) int64 { return m.Completed + m.Failed })
 	return q, nil
 }
 
-// byMinute is how many tasks ended in each of the last minutes.
-func byMinute(f *broker.Figures) []int64 {
-	done := make([]int64, trend)
+// byMinute is a figure of each of the last minutes.
+func byMinute(f *broker.Figures, of func(*broker.Minute) int64) []int64 {
+	all := make([]int64, trend)
 	last := f.Now.Truncate(time.Minute)
 	for _, m := range f.Minutes {
 		if i := trend - 1 - int(last.Sub(m.At)/time.Minute); i >= 0 && i < trend {
-			done[i] += m.Completed + m.Failed
+			all[i] += of(&m)
 		}
 	}
-	return done
+	return all
 }
 
 // backlog is how the pending tasks of a queue moved, while it watches.
@@ -222,13 +225,13 @@ func (st *statistics) backlog(queue string) string {
 }
 
 func (st *statistics) print(v statsView, out io.Writer) error {
-	t := newTable("QUEUE", "STATE", ">PENDING", "", ">RUNNING", ">DELAYED", ">FAILED", ">OLDEST", "ENDED A MINUTE", "WAITED p50/95/99", "RAN p50/95/99")
+	t := newTable("QUEUE", "STATE", ">PENDING", "", ">RUNNING", ">DELAYED", ">FAILED", ">OLDEST", "ENQUEUED A MIN", "ENDED A MIN", "WAITED p50/95/99", "RAN p50/95/99")
 	for i := range v.Queues {
 		q := &v.Queues[i]
 		t.row(
 			brief(q.Queue, 40), q.state(), numbered(q.Counts["pending"]), st.backlog(q.Queue), numbered(q.Counts["running"]),
 			numbered(q.Counts["scheduled"]+q.Counts["retrying"]), numbered(q.Counts["failed"]),
-			span(time.Duration(q.OldestMS)*time.Millisecond), sparkline(q.done), q.Wait.text(), q.Run.text(),
+			span(time.Duration(q.OldestMS)*time.Millisecond), sparkline(q.came), sparkline(q.done), q.Wait.text(), q.Run.text(),
 		)
 	}
 	if err := t.print(out); err != nil {

@@ -29,7 +29,7 @@ func TestDashboard(t *testing.T) {
 // wants are texts that stand on each page of a stock.
 func (s *stock) wants() map[string][]string {
 	return map[string][]string{
-		"":                    {"17\npending", "2\nrunning", "3\nretrying", "7\nscheduled", "23\nfailed", "350\ncompleted a minute", "1 server", "20,972", "paused", "307 ms"},
+		"":                    {"17\npending", "2\nrunning", "3\nretrying", "7\nscheduled", "23\nfailed", "350\ncompleted a minute", "enqueued 21,330", "1 server", "20,972", "paused", "307 ms"},
 		"queue?queue=mail":    {"7\nscheduled", "12\npending", "2\nrunning", "3\nretrying", "40\ncompleted", "23\nfailed", "0\ncancelled", "email:receipt\t5,706\t1,201\t120", "email:welcome\t15,266\t90\t0"},
 		"queue?queue=reports": {"5\npending", "This queue is paused", "Nothing ended"},
 		"tasks?queue=mail":    {"pending 12", "failed 23", "email:welcome", `{"to":"user0@example.com"`},
