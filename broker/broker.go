@@ -139,6 +139,8 @@ type Outcome struct {
 	//	retrying:  it is due again after Delay;
 	//	scheduled: it is due again after Delay, at no cost (snoozed);
 	//	pending:   it is runnable at once, before others of its priority (released).
+	//	           One that was delivered before becomes a lease that has run out
+	//	           and counts one delivery less: a release forgets no lost worker.
 	Status task.Status
 	// Task replaces the stored task. Nil leaves it as it is.
 	Task *task.Task

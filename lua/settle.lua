@@ -7,6 +7,8 @@
 --        4 how many outcomes
 --        then 5 an outcome: member of the lease, status, ms, priority, record
 --        ms: how long an ended task is kept (0: not), or a delayed one waits
+--        pending: one that was delivered before becomes a lease that has run out,
+--        which counts one delivery less
 --        record: replaces the stored one ('': leaves it)
 --        then 2 a task with a lock: its position from 1, digest
 -- Reply  the positions of the outcomes whose lease is lost, from 1, with
@@ -33,7 +35,7 @@ end
 local held = redis.call('ZMSCORE', running, unpack(members))
 local clock = now()
 
-local gone, drop, records, ready, lost = {}, {}, {}, {}, {}
+local gone, drop, records, ready, lost, expired = {}, {}, {}, {}, {}, {}
 local added = {scheduled = {}, retrying = {}, completed = {}, failed = {}, cancelled = {}}
 local seen = {}
 
@@ -94,11 +96,21 @@ local function add(status, score, id)
   list[#list + 1] = id
 end
 
-local function settle(id, status, ms, priority, record)
-  if status == 'pending' then
+local function release(member, id, priority)
+  local deliveries, token = string.match(member, '|(%d+)|(%d+)$', 23)
+  if tonumber(deliveries) > 1 then
+    expired[#expired + 1] = whole(clock)
+    expired[#expired + 1] = id .. '|' .. whole(deliveries - 1) .. '|' .. token
+  else
     -- Sequence 0 puts it before all others of its priority.
     ready[#ready + 1] = pending_score(priority, 0)
     ready[#ready + 1] = id
+  end
+end
+
+local function settle(member, id, status, ms, priority, record)
+  if status == 'pending' then
+    release(member, id, priority)
   elseif status == 'scheduled' or status == 'retrying' then
     add(status, delayed_score(clock + ms, priority), id)
   elseif ms > 0 then
@@ -120,7 +132,7 @@ for i, member in ipairs(members) do
     gone[#gone + 1] = member
     local id, ends = string.sub(member, 1, 22), #over
     local status, ms = decide(i, id, ARGV[at + 1], tonumber(ARGV[at + 2]))
-    settle(id, status, ms, tonumber(ARGV[at + 3]), ARGV[at + 4])
+    settle(member, id, status, ms, tonumber(ARGV[at + 3]), ARGV[at + 4])
     if #over > ends and digests[i] then
       unlock(i, id)
     end
@@ -155,6 +167,11 @@ if records[1] then
 end
 if ready[1] then
   redis.call('ZADD', pending, unpack(ready))
+end
+if expired[1] then
+  redis.call('ZADD', running, unpack(expired))
+end
+if ready[1] or expired[1] then
   wake(marker)
 end
 for status, list in pairs(added) do

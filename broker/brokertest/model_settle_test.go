@@ -119,6 +119,9 @@ func (m *model) release(e *entry, o broker.Outcome) {
 	if !m.has("counts a release as a delivery") {
 		e.deliveries--
 	}
+	if m.has("forgets deliveries with a release") {
+		e.deliveries = 0
+	}
 	m.sequence++
 	e.status, e.rank = task.StatusPending, -m.sequence
 	if m.has("puts released tasks last") {

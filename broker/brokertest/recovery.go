@@ -14,6 +14,7 @@ func recoveryRules() []rule {
 		{crashproof, "all tasks of a lost worker run again", allRunAgain},
 		{crashproof, "an answered attempt resets the deliveries", answerResetsDeliveries},
 		{crashproof, "a release costs no delivery", releaseCostsNothing},
+		{crashproof, "a release forgets no delivery", releaseForgetsNothing},
 		{crashproof, "an extended lease costs no delivery", extensionCostsNothing},
 	}
 }
@@ -98,6 +99,20 @@ func releaseCostsNothing(s *trial) {
 		s.settle(broker.Outcome{Lease: got, Status: task.StatusPending, Task: got.Task})
 	}
 	s.end(s.lease())
+	s.leavesNothing()
+}
+
+func releaseForgetsNothing(s *trial) {
+	_, current := s.overtaken(newTask("unlucky"))
+	for range 2 {
+		s.settle(broker.Outcome{Lease: current, Status: task.StatusPending})
+		s.mustLose(current)
+		current = s.lease()
+		if current.Deliveries != 2 || current.Task.Deliveries != 2 {
+			s.Errorf("a lease after the release of a second delivery is delivery %d, want 2", current.Deliveries)
+		}
+	}
+	s.end(current)
 	s.leavesNothing()
 }
 

@@ -42,14 +42,14 @@ func (b *Broker) settle(o *broker.Outcome, now time.Time) error {
 		e.task = nil
 		return nil
 	}
-	settled, at := e.settled(o, now)
+	settled, at := b.settled(e, o, now)
 	if err := b.save(settled, e.storageID, at); err != nil {
 		return err
 	}
 	b.lift(e)
 	e.task = settled
-	e.released = o.Status == task.StatusPending
-	e.answered = e.answered || !e.released
+	e.released = settled.Status == task.StatusPending
+	e.answered = e.answered || o.Status != task.StatusPending
 	b.put(e, at)
 	return nil
 }
@@ -72,7 +72,7 @@ func (b *Broker) decided(o *broker.Outcome, e *entry) broker.Outcome {
 }
 
 // settled returns what the task becomes, and when it is due or goes.
-func (e *entry) settled(o *broker.Outcome, now time.Time) (*task.Task, int64) {
+func (b *Broker) settled(e *entry, o *broker.Outcome, now time.Time) (*task.Task, int64) {
 	t := e.task
 	if o.Task != nil {
 		t = o.Task
@@ -88,6 +88,9 @@ func (e *entry) settled(o *broker.Outcome, now time.Time) (*task.Task, int64) {
 	case delayed(o.Status):
 		t.Deliveries = 0
 		return t, after(now, o.Delay)
+	case e.task.Deliveries > 1: // a lease that has run out, and that nobody holds
+		t.Status, t.Deliveries, t.Token = task.StatusRunning, e.task.Deliveries-1, b.draw()
+		return t, now.UnixNano()
 	}
 	t.Deliveries = 0
 	return t, 0

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -353,13 +354,13 @@ func (w *punctual) work(ctx context.Context) {
 }
 
 func (w *punctual) run(lease broker.Lease) {
-	want := lease.Task.RunAt
+	want, left := lease.Task.RunAt, lease.Deliveries-1 // how often it was left behind since
 	if at, ok := lease.Task.Headers["due"]; ok {
 		want, _ = time.Parse(time.RFC3339Nano, at)
+		before, _ := strconv.Atoi(lease.Task.Headers["left"])
+		left -= before
 	}
-	if lease.Deliveries > 1 {
-		want = want.Add(50 * time.Millisecond * time.Duration(lease.Deliveries-1))
-	}
+	want = want.Add(50 * time.Millisecond * time.Duration(left))
 	if now := time.Now(); !now.Equal(want) {
 		w.Errorf("delivery %d of a task came %v late", lease.Deliveries, now.Sub(want))
 	}
@@ -373,6 +374,9 @@ func (w *punctual) run(lease broker.Lease) {
 		o.Status = task.StatusPending
 	}
 	o.Task.Headers = map[string]string{"due": time.Now().Add(o.Delay).Format(time.RFC3339Nano)}
+	if o.Status == task.StatusPending {
+		o.Task.Headers["left"] = strconv.Itoa(lease.Deliveries - 1)
+	}
 	if o.Status == task.StatusCompleted {
 		defer w.ended.Done()
 	}

@@ -110,6 +110,9 @@ type modelled struct {
 	token    int64
 	key      string
 	doomed   bool
+
+	deliveries int
+	abandoned  bool // running, and nobody holds the lease
 }
 
 type held struct {
@@ -287,7 +290,11 @@ func (w *world) lease() {
 		if l.Cancelled != m.doomed {
 			w.Errorf("Cancelled is %t, want %t", l.Cancelled, m.doomed)
 		}
-		m.status, m.over, m.token = task.StatusRunning, soon, l.Token
+		m.status, m.over, m.token, m.abandoned = task.StatusRunning, soon, l.Token, false
+		m.deliveries++
+		if l.Deliveries != m.deliveries {
+			w.Errorf("the lease of %s is delivery %d, want %d", l.ID, l.Deliveries, m.deliveries)
+		}
 		w.leases = append(w.leases, held{l, l.Token})
 	}
 	if soon {
@@ -339,7 +346,7 @@ func (w *world) some() (held, *modelled, bool) {
 	}
 	h := w.leases[i]
 	m := w.tasks[h.lease.ID]
-	return h, m, m != nil && m.status == task.StatusRunning && m.token == h.token
+	return h, m, m != nil && m.held(h.token)
 }
 
 func (w *world) settle() {
@@ -368,12 +375,32 @@ func (w *world) settle() {
 	if m.doomed && status != task.StatusCompleted {
 		status, soon = task.StatusCancelled, true
 	}
-	m.status, m.over, m.doomed = status, soon, false
-	m.sure, m.turn = false, 0
+	m.become(status, soon)
 	if status.Ended() {
 		m.key = ""
 	}
 	w.passAndForget(h.lease.ID, m, soon)
+}
+
+// held reports whether the lease with that token is.
+func (m *modelled) held(token int64) bool {
+	return m.status == task.StatusRunning && m.token == token && !m.abandoned
+}
+
+// become takes what the lease has ended with. A release that is not of the first
+// delivery leaves a lease that nobody holds.
+func (m *modelled) become(status task.Status, soon bool) {
+	m.status, m.over, m.doomed = status, soon, false
+	m.sure, m.turn = false, 0
+	switch {
+	case status != task.StatusPending:
+		m.deliveries = 0
+	case m.deliveries > 1:
+		m.status, m.over, m.abandoned = task.StatusRunning, true, true
+		m.deliveries--
+	default:
+		m.deliveries = 0
+	}
 }
 
 // passAndForget lets time pass if something was to be over soon; an ended task is
@@ -575,6 +602,21 @@ func (w *world) compare() {
 	}
 }
 
+// endAbandoned completes what runs with nobody, which is all that is left.
+func (w *world) endAbandoned() {
+	for len(w.tasks) > 0 && !w.Failed() {
+		w.workers++
+		leases, err := w.Lease(w.Context(), broker.LeaseRequest{Worker: fmt.Sprint("w", w.workers), Queues: []string{task.DefaultQueue}, Max: 100, Duration: never})
+		if err != nil {
+			w.Fatalf("lease what was handed back: %v", err)
+		}
+		for _, l := range leases {
+			w.want("Settle", w.Settle(w.Context(), []broker.Outcome{{Lease: l, Status: task.StatusCompleted}}), nil)
+			delete(w.tasks, l.ID)
+		}
+	}
+}
+
 // end has everything end, and looks for what is left.
 func (w *world) end() {
 	if w.paused {
@@ -590,11 +632,12 @@ func (w *world) end() {
 		delete(w.tasks, id)
 	}
 	for _, h := range w.leases {
-		if m := w.tasks[h.lease.ID]; m != nil && m.token == h.token {
+		if m := w.tasks[h.lease.ID]; m != nil && m.held(h.token) {
 			w.want("Settle", w.Settle(w.Context(), []broker.Outcome{{Lease: h.lease, Status: task.StatusCompleted}}), nil)
 			delete(w.tasks, h.lease.ID)
 		}
 	}
+	w.endAbandoned()
 	w.pass()
 	for tries := 0; len(w.left()) > 0 && tries < 50; tries++ {
 		w.workers++ // each new worker sweeps once
