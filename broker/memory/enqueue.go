@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"runtime"
 	"time"
 
 	"github.com/nex-gen-tech/jobsy/task"
@@ -20,15 +21,9 @@ func (b *Broker) Enqueue(ctx context.Context, tasks []*task.Task) []error {
 			own[i] = t.Clone()
 		}
 	}
-	now, err := b.enter(ctx)
+	now, crowded, err := b.take(ctx, own, &errs)
 	if err != nil {
 		return all(len(tasks), err)
-	}
-	defer b.exit(now, len(tasks))
-	for i, t := range own {
-		if t != nil {
-			errs.add(i, b.enqueue(t, now))
-		}
 	}
 	for i, t := range tasks { // not before: a task may be in the batch twice
 		if errs.at(i) == nil {
@@ -36,7 +31,42 @@ func (b *Broker) Enqueue(ctx context.Context, tasks []*task.Task) []error {
 			t.ID = own[i].ID
 		}
 	}
+	if crowded {
+		runtime.Gosched()
+	}
 	return errs.errs
+}
+
+// take enqueues the tasks that are not nil. The error is that of all of them.
+func (b *Broker) take(ctx context.Context, own []*task.Task, errs *failures) (now time.Time, crowded bool, err error) {
+	if now, err = b.enter(ctx); err != nil {
+		return now, false, err
+	}
+	defer b.exit(now, len(own))
+	var last *task.Task
+	for i, t := range own {
+		if t != nil {
+			last = t
+			errs.add(i, b.enqueue(t, now))
+		}
+	}
+	return now, last != nil && b.crowded(last.Queue), nil
+}
+
+// crowd is how many tasks may wait before those who enqueue more let others go
+// first.
+const crowd = 5000
+
+// brisk is how many tasks are leased at once by a server whose handlers are
+// quick.
+const brisk = 32
+
+// crowded reports whether more tasks wait than is good, and are being run as
+// fast as this process can. Whoever enqueues then competes with those who run
+// them: to be ahead by a million tasks costs memory and makes both slower.
+func (b *Broker) crowded(queue string) bool {
+	q := b.queues[queue]
+	return q != nil && q.brisk && q.pending.len() > crowd
 }
 
 func prepare(field string, t *task.Task) error {

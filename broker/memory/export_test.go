@@ -76,3 +76,13 @@ func (b *Broker) EnqueueAndHold(t *task.Task) (release func()) {
 	b.touched = b.touched[:0]
 	return func() { b.exit(now, 0) }
 }
+
+// Crowd is how many tasks may wait in a queue that is not crowded.
+const Crowd = crowd
+
+// Crowded reports whether those who enqueue let others go first.
+func (b *Broker) Crowded(queue string) bool {
+	_ = b.lock.acquire(context.Background())
+	defer b.lock.release()
+	return b.crowded(queue)
+}

@@ -89,6 +89,8 @@ func (b *Broker) lease(req *broker.LeaseRequest, now time.Time) ([]broker.Lease,
 
 func (b *Broker) leaseFrom(q *queue, d *draft) error {
 	now := d.now.UnixNano()
+	before := len(d.leases)
+	defer func() { q.brisk = len(d.leases)-before >= brisk }()
 	if d.leases == nil {
 		d.leases = make([]broker.Lease, 0, min(d.req.Max, q.pending.len()+1))
 	}

@@ -21,6 +21,7 @@ type queue struct {
 
 	completed, failed, cancelled ended
 
+	brisk   bool  // the last Lease took many of its tasks at once
 	touched bool  // is in Broker.touched
 	arrived int64 // tasks enqueued that no figures have yet
 }
