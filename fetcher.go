@@ -32,7 +32,7 @@ func (p *pool) fetch(ctx context.Context) {
 			Duration: p.server.opts.LeaseDuration,
 		})
 		if ctx.Err() == nil {
-			p.accept(leases)
+			p.accept(p.isolate(ctx, leases))
 		} else {
 			p.refuse(leases)
 		}

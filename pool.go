@@ -31,11 +31,13 @@ type pool struct {
 	hearing  sync.WaitGroup // for cancellations
 	deaf     context.CancelFunc
 	unknown  unknownNames
+	suspects suspects
 	spares   sync.Pool // memory of an attempt's *task.Task
 }
 
 func newPool(s *Server) *pool {
 	p := &pool{server: s, spares: sync.Pool{New: func() any { return new(task.Task) }}}
+	p.suspects.most = s.opts.MaxDeliveries
 	p.backlog = newBacklog(s.opts.Concurrency, p.begin)
 	p.work, p.stop = context.WithCancelCause(context.Background())
 	p.keeper = newKeeper(s.broker, s.opts.LeaseDuration, s.log)
@@ -74,6 +76,7 @@ func (p *pool) hearCancellations() {
 // settled frees what the settled attempts held.
 func (p *pool) settled(settlements []settlement, refused []bool) {
 	p.keeper.remove(settlements)
+	p.suspects.settled(settlements)
 	p.reporter.count(settlements, refused)
 	for i := range settlements {
 		one := &settlements[i]

@@ -48,8 +48,10 @@ type ServerOptions struct {
 	// seconds.
 	ShutdownTimeout time.Duration
 	// MaxDeliveries is how often a task is handed out while the workers that
-	// get it die; then it ends failed. Default: DefaultMaxDeliveries, 5; -1:
-	// no bound.
+	// get it die; then it ends failed. For the last time it is handed out, a
+	// server runs no other such task beside it: which of those that shared a
+	// process kills it cannot be told otherwise. Default: DefaultMaxDeliveries,
+	// 5; -1: no bound.
 	MaxDeliveries int
 	// Backoff says how long a task waits after a failed attempt. Default:
 	// task.DefaultBackoff, one second doubling up to six hours, with jitter.

@@ -139,13 +139,14 @@ type Outcome struct {
 	//	retrying:  it is due again after Delay;
 	//	scheduled: it is due again after Delay, at no cost (snoozed);
 	//	pending:   it is runnable at once, before others of its priority (released).
-	//	           One that was delivered before becomes a lease that has run out
-	//	           and counts one delivery less: a release forgets no lost worker.
+	//	           One that was delivered before becomes a lease that nobody holds,
+	//	           runs out after Delay and counts one delivery less: a release
+	//	           forgets no lost worker.
 	Status task.Status
 	// Task replaces the stored task. Nil leaves it as it is.
 	Task *task.Task
-	// Delay is how long a retrying or scheduled task waits, by the broker's
-	// clock.
+	// Delay is how long a retrying or scheduled task waits, and a pending one
+	// that was delivered before, by the broker's clock.
 	Delay time.Duration
 	// Keep is how long an ended task stays readable. Zero drops it at once.
 	Keep time.Duration

@@ -7,8 +7,8 @@
 --        4 how many outcomes
 --        then 5 an outcome: member of the lease, status, ms, priority, record
 --        ms: how long an ended task is kept (0: not), or a delayed one waits
---        pending: one that was delivered before becomes a lease that has run out,
---        which counts one delivery less
+--        pending: one that was delivered before becomes a lease that nobody holds,
+--        which counts one delivery less and runs out after ms
 --        record: replaces the stored one ('': leaves it)
 --        then 2 a task with a lock: its position from 1, digest
 -- Reply  the positions of the outcomes whose lease is lost, from 1, with
@@ -35,7 +35,7 @@ end
 local held = redis.call('ZMSCORE', running, unpack(members))
 local clock = now()
 
-local gone, drop, records, ready, lost, expired = {}, {}, {}, {}, {}, {}
+local gone, drop, records, ready, lost, unheld = {}, {}, {}, {}, {}, {}
 local added = {scheduled = {}, retrying = {}, completed = {}, failed = {}, cancelled = {}}
 local seen = {}
 
@@ -96,11 +96,11 @@ local function add(status, score, id)
   list[#list + 1] = id
 end
 
-local function release(member, id, priority)
+local function release(member, id, ms, priority)
   local deliveries, token = string.match(member, '|(%d+)|(%d+)$', 23)
   if tonumber(deliveries) > 1 then
-    expired[#expired + 1] = whole(clock)
-    expired[#expired + 1] = id .. '|' .. whole(deliveries - 1) .. '|' .. token
+    unheld[#unheld + 1] = whole(clock + ms)
+    unheld[#unheld + 1] = id .. '|' .. whole(deliveries - 1) .. '|' .. token
   else
     -- Sequence 0 puts it before all others of its priority.
     ready[#ready + 1] = pending_score(priority, 0)
@@ -110,7 +110,7 @@ end
 
 local function settle(member, id, status, ms, priority, record)
   if status == 'pending' then
-    release(member, id, priority)
+    release(member, id, ms, priority)
   elseif status == 'scheduled' or status == 'retrying' then
     add(status, delayed_score(clock + ms, priority), id)
   elseif ms > 0 then
@@ -168,10 +168,10 @@ end
 if ready[1] then
   redis.call('ZADD', pending, unpack(ready))
 end
-if expired[1] then
-  redis.call('ZADD', running, unpack(expired))
+if unheld[1] then
+  redis.call('ZADD', running, unpack(unheld))
 end
-if ready[1] or expired[1] then
+if ready[1] or unheld[1] then
   wake(marker)
 end
 for status, list in pairs(added) do

@@ -108,6 +108,7 @@ func fenceFlaws() map[string][]string {
 		"P7/an answered attempt resets the deliveries":                 {"never forgets deliveries"},
 		"P7/a release costs no delivery":                               {"counts a release as a delivery"},
 		"P7/a release forgets no delivery":                             {"forgets deliveries with a release"},
+		"P7/a release of what was delivered before can be put off":     {"a release is at once"},
 		"P7/an extended lease costs no delivery":                       {"an extension counts a delivery"},
 	}
 }

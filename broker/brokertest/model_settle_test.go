@@ -124,6 +124,10 @@ func (m *model) release(e *entry, o broker.Outcome) {
 	}
 	m.sequence++
 	e.status, e.rank = task.StatusPending, -m.sequence
+	if o.Delay > 0 && e.deliveries > 0 && !m.has("a release is at once") {
+		m.token++
+		e.status, e.at, e.token = task.StatusRunning, m.now().Add(o.Delay), m.token
+	}
 	if m.has("puts released tasks last") {
 		e.rank = m.sequence
 	}

@@ -15,6 +15,7 @@ func recoveryRules() []rule {
 		{crashproof, "an answered attempt resets the deliveries", answerResetsDeliveries},
 		{crashproof, "a release costs no delivery", releaseCostsNothing},
 		{crashproof, "a release forgets no delivery", releaseForgetsNothing},
+		{crashproof, "a release of what was delivered before can be put off", releasePutOff},
 		{crashproof, "an extended lease costs no delivery", extensionCostsNothing},
 	}
 }
@@ -111,6 +112,19 @@ func releaseForgetsNothing(s *trial) {
 		if current.Deliveries != 2 || current.Task.Deliveries != 2 {
 			s.Errorf("a lease after the release of a second delivery is delivery %d, want 2", current.Deliveries)
 		}
+	}
+	s.end(current)
+	s.leavesNothing()
+}
+
+func releasePutOff(s *trial) {
+	_, current := s.overtaken(newTask("unlucky"))
+	s.settle(broker.Outcome{Lease: current, Status: task.StatusPending, Delay: short})
+	s.nothing()
+	s.pass(short)
+	current = s.lease()
+	if current.Deliveries != 2 {
+		s.Errorf("a lease after a release that was put off is delivery %d, want 2", current.Deliveries)
 	}
 	s.end(current)
 	s.leavesNothing()

@@ -88,9 +88,9 @@ func (b *Broker) settled(e *entry, o *broker.Outcome, now time.Time) (*task.Task
 	case delayed(o.Status):
 		t.Deliveries = 0
 		return t, after(now, o.Delay)
-	case e.task.Deliveries > 1: // a lease that has run out, and that nobody holds
+	case e.task.Deliveries > 1: // a lease that nobody holds
 		t.Status, t.Deliveries, t.Token = task.StatusRunning, e.task.Deliveries-1, b.draw()
-		return t, now.UnixNano()
+		return t, after(now, o.Delay)
 	}
 	t.Deliveries = 0
 	return t, 0

@@ -364,6 +364,9 @@ func (w *world) settle() {
 	if w.random.IntN(2) == 0 {
 		o.Task = h.lease.Task
 	}
+	if status == task.StatusPending && !soon {
+		o.Delay = 0
+	}
 	w.did("settle %s as %s, soon %t, held %t", h.lease.ID, status, soon, holds)
 	errs := w.Settle(w.Context(), []broker.Outcome{o})
 	if lost := errs != nil && errors.Is(errs[0], task.ErrLeaseLost); lost == holds || errs != nil && !lost {

@@ -41,7 +41,7 @@ func TestHandlersMisbehave(t *testing.T) {
 }
 
 // A task that ends each process that runs it ends as failed after so many
-// deliveries, and the others are done.
+// deliveries, and the others are done, also those that shared a process with it.
 func TestHandlersExit(t *testing.T) {
 	t.Parallel()
 	for _, how := range []struct {
@@ -68,10 +68,12 @@ func handlersEndTheirProcess(t *testing.T, always, sometimes string, memory int6
 	quick := func(to *settings) { to.Lease, to.MaxDeliveries, to.Memory = time.Second, 3, memory }
 	s.check.MaxDeliveries = 3
 	w := s.start(quick)
+	deadly.Priority = task.HighPriority // so that it starts with others beside it
 	for _, one := range []*task.Task{deadly, once} {
 		if err := s.client.Enqueue(t.Context(), one); err != nil {
 			t.Fatal(err)
 		}
+		s.enqueue(15, work{Millis: 100})
 		s.until("it to end", 60*time.Second, func(ctx context.Context) bool {
 			if !w.alive() { // as a supervisor would
 				deaths++
@@ -82,6 +84,9 @@ func handlersEndTheirProcess(t *testing.T, always, sometimes string, memory int6
 	}
 	s.enqueue(50, work{Millis: 5})
 	s.drain(10 * time.Second)
+	if counts := s.counts(t.Context()); counts[task.StatusFailed] != 1 || counts[task.StatusCompleted] != 81 {
+		t.Errorf("P7: %v, want all but one completed: only that one ends its worker", counts)
+	}
 	got, err := s.broker.Task(t.Context(), queue, deadly.ID)
 	if err != nil || got.Status != task.StatusFailed {
 		t.Errorf("P7: the task that ends its worker: %+v, %v, want it failed", got, err)
