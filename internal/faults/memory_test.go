@@ -1,5 +1,7 @@
 package faults
 
+import "runtime"
+
 // hoard keeps all that it takes, far beyond what limitMemory lets a worker have.
 func hoard() {
 	var hoarded [][]byte
@@ -10,4 +12,5 @@ func hoard() {
 		}
 		hoarded = append(hoarded, piece)
 	}
+	runtime.KeepAlive(hoarded)
 }
