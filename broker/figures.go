@@ -80,13 +80,11 @@ type Span struct {
 func FiguresSpan(from, to, now time.Time) Span {
 	all := Resolutions()
 	s := Span{Resolution: all[0]}
-	if now.Sub(from) > s.Kept {
+	if s.Number(from) < s.Number(now.Add(-s.Kept)) {
 		s.Resolution = all[1]
 	}
-	if oldest := now.Add(-s.Kept); from.Before(oldest) {
-		from = oldest
-	}
-	s.First, s.End = s.Number(from), s.Number(now)+1
+	s.First = max(s.Number(from), s.Number(now.Add(-s.Kept)))
+	s.End = s.Number(now) + 1
 	if to.Before(now) {
 		s.End = max(s.First, s.Number(to.Add(s.Step-time.Nanosecond)))
 	}

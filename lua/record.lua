@@ -35,7 +35,7 @@ local function sum(kept, more)
     sums[what] = (sums[what] or 0) + n
   end
   for what, n in pairs(sums) do
-    parts[#parts + 1] = what .. '=' .. whole(n)
+    parts[#parts + 1] = string.format('%s=%.0f', what, n)
   end
   return table.concat(parts, ' ')
 end

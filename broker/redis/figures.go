@@ -18,7 +18,7 @@ import (
 const (
 	// namesAtOnce is how many names one call adds: some two milliseconds' worth
 	// if their times are spread over all buckets.
-	namesAtOnce = 10
+	namesAtOnce = 5
 	// hashesAtOnce is how many hashes of names are read in one round trip.
 	hashesAtOnce = 30
 	// maxRecords is how often figures are sent again because their minute was
@@ -219,26 +219,24 @@ func addFigures(t *broker.Tally, text string) (enqueued int64) {
 }
 
 func addFigure(t *broker.Tally, what string, n int64) {
-	switch what {
-	case "completed":
+	switch {
+	case what == "completed":
 		t.Completed += n
-		return
-	case "failed":
+	case what == "failed":
 		t.Failed += n
-		return
-	case "retried":
+	case what == "retried":
 		t.Retried += n
-		return
-	case "":
-		return
+	case strings.HasPrefix(what, "w"):
+		addTimes(&t.Wait, what[1:], n)
+	case strings.HasPrefix(what, "r"):
+		addTimes(&t.Run, what[1:], n)
 	}
-	h := &t.Run
-	if what[0] == 'w' {
-		h = &t.Wait
-	}
-	if what[1:] == "sum" {
+}
+
+func addTimes(h *broker.Histogram, what string, n int64) {
+	if what == "sum" {
 		h.Sum += time.Duration(n) * time.Microsecond
-	} else if i, err := strconv.Atoi(what[1:]); err == nil && i >= 0 && i < broker.Buckets {
+	} else if i, err := strconv.Atoi(what); err == nil && i >= 0 && i < broker.Buckets {
 		h.Counts[i] += n
 	}
 }
