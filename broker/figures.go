@@ -86,8 +86,9 @@ func FiguresSpan(from, to, now time.Time) Span {
 	s.First = max(s.Number(from), s.Number(now.Add(-s.Kept)))
 	s.End = s.Number(now) + 1
 	if to.Before(now) {
-		s.End = max(s.First, s.Number(to.Add(s.Step-time.Nanosecond)))
+		s.End = s.Number(to.Add(s.Step - time.Nanosecond))
 	}
+	s.End = max(s.First, s.End)
 	return s
 }
 
