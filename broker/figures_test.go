@@ -10,7 +10,9 @@ import (
 func TestFiguresSpan(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 25, 12, 34, 56, 0, time.UTC)
-	at := func(hour, minute, second int) time.Time { return time.Date(2026, 11, 25, hour, minute, second, 0, time.UTC) }
+	at := func(hour, minute, second int) time.Time {
+		return time.Date(2026, 11, 25, hour, minute, second, 0, time.UTC)
+	}
 	far := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 	for name, test := range map[string]struct {
 		from, to, first, end time.Time
