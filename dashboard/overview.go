@@ -80,14 +80,9 @@ func (d *dashboard) queueState(ctx context.Context, name string, minutes int) (*
 	if s.QueueInfo, err = d.look.Queue(ctx, name); err != nil {
 		return nil, err
 	}
-	f := broker.Figures{Now: time.Now(), Step: time.Minute}
-	if d.monitor != nil {
-		// The broker's clock decides; what it is ahead of this one's is asked
-		// for as well.
-		from, to := f.Now.Add(-time.Duration(minutes)*time.Minute), f.Now.Add(time.Hour)
-		if f, err = d.monitor.Figures(ctx, name, from, to); err != nil {
-			return nil, err
-		}
+	f, err := d.figures(ctx, name, minutes)
+	if err != nil {
+		return nil, err
 	}
 	s.Columns = columns(&f, minutes)
 	for i := range s.Columns {
@@ -96,6 +91,17 @@ func (d *dashboard) queueState(ctx context.Context, name string, minutes int) (*
 	}
 	s.Spark = spark(s.Columns)
 	return s, nil
+}
+
+// figures are those of a queue, or none if the broker keeps none.
+func (d *dashboard) figures(ctx context.Context, queue string, minutes int) (broker.Figures, error) {
+	now := time.Now()
+	if d.monitor == nil {
+		return broker.Figures{Now: now, Step: time.Minute}, nil
+	}
+	// The broker's clock decides; what it is ahead of this one's is asked for as
+	// well.
+	return d.monitor.Figures(ctx, queue, now.Add(-time.Duration(minutes)*time.Minute), now.Add(time.Hour))
 }
 
 // board are the charts of one queue or of many.
@@ -210,20 +216,23 @@ func (d *dashboard) queue(ctx context.Context, q *params) (any, error) {
 		return nil, err
 	}
 	data := &queueData{queueState: s, Board: d.board("queue", name, []*queueState{s}, minutes)}
+	data.Names, err = d.names(ctx, s)
+	return data, err
+}
+
+// names are the figures of a queue by the names of tasks, the busiest first.
+func (d *dashboard) names(ctx context.Context, s *queueState) ([]nameFigures, error) {
 	if d.monitor == nil {
-		return data, nil
+		return nil, nil
 	}
-	from := s.Columns[0].at // so that names add up to what the charts show
-	names, err := d.monitor.FiguresByName(ctx, name, from, time.Now().Add(time.Hour))
-	if err != nil {
-		return nil, err
+	// From where the charts begin, so that they add up to the same.
+	byName, err := d.monitor.FiguresByName(ctx, s.Name, s.Columns[0].at, time.Now().Add(time.Hour))
+	all := make([]nameFigures, 0, len(byName))
+	for name, tally := range byName {
+		all = append(all, nameFigures{name, tally})
 	}
-	for name, tally := range names {
-		data.Names = append(data.Names, nameFigures{name, tally})
-	}
-	slices.SortFunc(data.Names, func(a, b nameFigures) int {
+	slices.SortFunc(all, func(a, b nameFigures) int {
 		return int(b.Run.Sum/time.Microsecond - a.Run.Sum/time.Microsecond)
 	})
-	data.Names = data.Names[:min(len(data.Names), 100)]
-	return data, nil
+	return all[:min(len(all), 100)], err
 }
