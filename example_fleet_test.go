@@ -32,12 +32,15 @@ func ExampleClient_Figures() {
 	fmt.Println(<-ended)
 
 	now := time.Now()
-	figures, _ := client.Figures(context.Background(), "", now.Add(-time.Hour), now.Add(time.Minute))
-	resize := figures.Names["resize"]
+	figures, _ := client.Figures(context.Background(), "", now.Add(-time.Hour), now)
+	fmt.Println(figures.Enqueued, figures.Total.Completed, figures.Step)
+	names, _ := client.FiguresByName(context.Background(), "", now.Add(-time.Hour), now)
+	resize := names["resize"]
 	fmt.Println(resize.Completed, resize.Failed, resize.Run.Quantile(0.95) > 10*time.Millisecond)
 	// Output:
 	// 1 [resize] map[default:1]
 	// <nil>
+	// 1 1 1m0s
 	// 1 0 true
 }
 

@@ -43,33 +43,61 @@ func CheckTallies(queue string, tallies map[string]Tally) error {
 	return nil
 }
 
-// FiguresRange cuts the time of Monitor.Figures to whole minutes since 1970, of
-// which the last is not part, and to what is kept.
-func FiguresRange(from, to, now time.Time) (first, end int64) {
-	const minute = int64(time.Minute / time.Second)
-	first = max(from.Unix(), now.Add(-FiguresKept).Unix()) / minute
-	end = min(to.Unix(), now.Unix()+minute) / minute
-	return first, max(first, end)
+// Resolution is one of those in which figures are added up: how long a period is,
+// and for how long one is kept.
+type Resolution struct {
+	Step time.Duration
+	Kept time.Duration
 }
 
-// AddMinute adds what was enqueued and recorded in one minute, the latter by the
-// names of tasks.
-func (f *Figures) AddMinute(at time.Time, enqueued int64, names map[string]*Tally) {
-	if len(names) == 0 && enqueued == 0 {
+// Resolutions returns those that every broker keeps, the finest first. A day by
+// the minute would be ten times as much to keep, and to read.
+func Resolutions() []Resolution {
+	return []Resolution{
+		{Step: time.Minute, Kept: 2 * time.Hour},
+		{Step: 10 * time.Minute, Kept: 24 * time.Hour},
+	}
+}
+
+// Number returns which period a time is in, counted since 1970.
+func (r Resolution) Number(t time.Time) int64 { return t.Unix() / int64(r.Step/time.Second) }
+
+// Begin returns when a period begins.
+func (r Resolution) Begin(number int64) time.Time {
+	return time.Unix(number*int64(r.Step/time.Second), 0)
+}
+
+// Span is the periods that somebody asks for: the numbers from First on, without
+// End.
+type Span struct {
+	Resolution
+	First, End int64
+}
+
+// FiguresSpan returns the periods of which Monitor.Figures is to tell: all that
+// any of the time is in, as far as they are kept, in the finest resolution that
+// reaches back to from.
+func FiguresSpan(from, to, now time.Time) Span {
+	all := Resolutions()
+	s := Span{Resolution: all[0]}
+	if s.Number(from) < s.Number(now.Add(-s.Kept)) {
+		s.Resolution = all[1]
+	}
+	s.First = max(s.Number(from), s.Number(now.Add(-s.Kept)))
+	s.End = s.Number(now) + 1
+	if to.Before(now) {
+		s.End = s.Number(to.Add(s.Step - time.Nanosecond))
+	}
+	s.End = max(s.First, s.End)
+	return s
+}
+
+// Add adds what was recorded in one period, the next one, if it was anything.
+func (f *Figures) Add(p *Period) {
+	if p.Enqueued == 0 && p.Tally == (Tally{}) {
 		return
 	}
-	minute := Minute{At: at, Enqueued: enqueued}
-	f.Enqueued += enqueued
-	if f.Names == nil {
-		f.Names = make(map[string]*Tally)
-	}
-	for name, tally := range names {
-		if f.Names[name] == nil {
-			f.Names[name] = &Tally{}
-		}
-		f.Names[name].Add(tally)
-		minute.Add(tally)
-	}
-	f.Total.Add(&minute.Tally)
-	f.Minutes = append(f.Minutes, minute)
+	f.Enqueued += p.Enqueued
+	f.Total.Add(&p.Tally)
+	f.Periods = append(f.Periods, *p)
 }

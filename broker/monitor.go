@@ -32,19 +32,22 @@ type Monitor interface {
 	Servers(ctx context.Context, cursor string, limit int) (servers []ServerInfo, next string, err error)
 
 	// Record adds up what one server did in a queue since it last said so, a
-	// Tally for each name of tasks, in the minute in which it arrives by the
+	// Tally for each name of tasks, at the time at which it arrives by the
 	// broker's clock. A broker that repeats a call of its own by itself, after
 	// a lost reply, must not count twice.
 	//
-	// It counts in that minute, too, how many tasks were enqueued since the
-	// last Record for that queue, by whomever, so it is worth a call with no
+	// It counts at that time, too, how many tasks were enqueued since the last
+	// Record for that queue, by whomever, so it is worth a call with no
 	// tallies.
 	Record(ctx context.Context, queue string, tallies map[string]Tally) error
-	// Figures returns what all servers recorded in the minutes of a queue that
-	// begin at from or later, and before to. Both are cut down to whole
-	// minutes. What is older than FiguresKept is gone. What was enqueued since
-	// the last Record belongs to the minute of the call.
+	// Figures returns what all servers recorded in a queue between two times.
+	// They come by the minute if from is no more than two hours ago, else by
+	// ten minutes, and what is older than a day is gone: see FiguresSpan. What
+	// was enqueued since the last Record belongs to the time of the call.
 	Figures(ctx context.Context, queue string, from, to time.Time) (Figures, error)
+	// FiguresByName returns what was recorded in the same periods as those of
+	// Figures by the names of tasks; "": of too many others.
+	FiguresByName(ctx context.Context, queue string, from, to time.Time) (map[string]*Tally, error)
 
 	// Standing returns where one task stands, and what it waits for, or
 	// task.ErrNotFound. It may be composed of several looks.
@@ -58,8 +61,9 @@ const (
 	// MaxNames is the most names of tasks that one Record may carry. What has
 	// other names goes under "".
 	MaxNames = 100
-	// FiguresKept is how long the figures of a minute are kept.
-	FiguresKept = 24 * time.Hour
+	// MaxNamesKept is how many names of tasks a broker keeps apart in the
+	// figures of one period. What has other names goes under "".
+	MaxNamesKept = 200
 	// MaxAhead is how many tasks a broker may count that go before another, if
 	// counting takes longer the more there are.
 	MaxAhead = 100_000
@@ -138,20 +142,20 @@ func (t *Tally) Add(other *Tally) {
 	t.Run.Add(&other.Run)
 }
 
-// Figures are what the servers of a queue did in a time.
+// Figures are what the servers of a queue did in a time, whatever the names.
 type Figures struct {
-	Now time.Time // by the broker's clock
+	Now  time.Time     // by the broker's clock
+	Step time.Duration // how long each period is
 	// Enqueued is how many tasks the queue took: also those that took the place
 	// of others or were gathered, and the ticks of schedules; not those that it
 	// had already.
 	Enqueued int64
 	Total    Tally
-	Minutes  []Minute          // those in which there was anything, in order
-	Names    map[string]*Tally // of the whole time, by the names of tasks; "": of too many others
+	Periods  []Period // those in which there was anything, in order
 }
 
-// Minute is what was recorded in one minute, whatever the names.
-type Minute struct {
+// Period is what was recorded in one of them.
+type Period struct {
 	At       time.Time // when it began
 	Enqueued int64     // as of Figures
 	Tally

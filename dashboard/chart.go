@@ -56,21 +56,22 @@ type column struct {
 	broker.Tally
 }
 
-// columns sums minutes up into what a chart has room for. The last one holds now.
-func columns(minutes []broker.Minute, now time.Time, back int) []column {
-	each := (back + maxSlots - 1) / maxSlots
-	step := time.Duration(each) * time.Minute
-	n := (back + each - 1) / each
-	first := now.Truncate(time.Minute).Add(time.Minute - time.Duration(n)*step)
+// columns sums periods up into what a chart has room for. The last one holds now,
+// and the first may begin a little later than so many minutes ago.
+func columns(f *broker.Figures, minutes int) []column {
+	each, back := max(f.Step, time.Minute), time.Duration(minutes)*time.Minute
+	step := (back/maxSlots + each - 1).Truncate(each)
+	n := int((back + step - 1) / step)
+	first := f.Now.Truncate(each).Add(each - time.Duration(n)*step)
 	all := make([]column, n)
 	for i := range all {
 		all[i].at = first.Add(time.Duration(i) * step)
 		all[i].last = all[i].at.Add(step)
 	}
-	for _, m := range minutes {
-		if i := int(m.At.Sub(first) / step); !m.At.Before(first) && i < n {
-			all[i].enqueued += m.Enqueued
-			all[i].Add(&m.Tally)
+	for _, p := range f.Periods {
+		if i := int(p.At.Sub(first) / step); !p.At.Before(first) && i < n {
+			all[i].enqueued += p.Enqueued
+			all[i].Add(&p.Tally)
 		}
 	}
 	return all

@@ -21,9 +21,10 @@ type queueState struct {
 	Name   string
 	Counts map[task.Status]int
 	broker.QueueInfo
-	Figures broker.Figures
-	Columns []column
-	Spark   chart
+	Columns  []column
+	Enqueued int64 // in the time of the columns, as is the total
+	Total    broker.Tally
+	Spark    chart
 }
 
 // N is how many tasks have a status.
@@ -79,18 +80,28 @@ func (d *dashboard) queueState(ctx context.Context, name string, minutes int) (*
 	if s.QueueInfo, err = d.look.Queue(ctx, name); err != nil {
 		return nil, err
 	}
-	if d.monitor != nil {
-		now := time.Now()
-		// The broker's clock decides; what it is ahead of this one's is asked
-		// for as well.
-		s.Figures, err = d.monitor.Figures(ctx, name, now.Add(-time.Duration(minutes)*time.Minute), now.Add(time.Hour))
+	f, err := d.figures(ctx, name, minutes)
+	if err != nil {
+		return nil, err
 	}
-	if s.Figures.Now.IsZero() {
-		s.Figures.Now = time.Now()
+	s.Columns = columns(&f, minutes)
+	for i := range s.Columns {
+		s.Enqueued += s.Columns[i].enqueued
+		s.Total.Add(&s.Columns[i].Tally)
 	}
-	s.Columns = columns(s.Figures.Minutes, s.Figures.Now, minutes)
 	s.Spark = spark(s.Columns)
-	return s, err
+	return s, nil
+}
+
+// figures are those of a queue, or none if the broker keeps none.
+func (d *dashboard) figures(ctx context.Context, queue string, minutes int) (broker.Figures, error) {
+	now := time.Now()
+	if d.monitor == nil {
+		return broker.Figures{Now: now, Step: time.Minute}, nil
+	}
+	// The broker's clock decides; what it is ahead of this one's is asked for as
+	// well.
+	return d.monitor.Figures(ctx, queue, now.Add(-time.Duration(minutes)*time.Minute), now.Add(time.Hour))
 }
 
 // board are the charts of one queue or of many.
@@ -107,23 +118,32 @@ type board struct {
 
 func (d *dashboard) board(page, queue string, states []*queueState, minutes int) board {
 	b := board{Minutes: minutes, Known: d.monitor != nil, Page: page, Queue: queue}
-	all := columns(nil, time.Now(), minutes)
+	all := columns(&broker.Figures{Now: time.Now(), Step: time.Minute}, minutes)
 	for i, s := range states {
 		if i == 0 {
-			all = columns(nil, s.Figures.Now, minutes)
+			all = slices.Clone(s.Columns)
+		} else {
+			addColumns(all, s.Columns)
 		}
-		for n := range all {
-			of := &s.Columns[min(n, len(s.Columns)-1)]
-			all[n].enqueued += of.enqueued
-			all[n].Add(&of.Tally)
-		}
-		b.Enqueued += s.Figures.Enqueued
-		b.Total.Add(&s.Figures.Total)
+		b.Enqueued += s.Enqueued
+		b.Total.Add(&s.Total)
 	}
 	b.Throughput = throughput(all, b.Enqueued, &b.Total)
 	b.Run = latency("Run time", all, &b.Total.Run, func(c *column) *broker.Histogram { return &c.Run })
 	b.Wait = latency("Wait until started", all, &b.Total.Wait, func(c *column) *broker.Histogram { return &c.Wait })
 	return b
+}
+
+// addColumns adds others, which are of the same time but for what passed between
+// two looks.
+func addColumns(all, others []column) {
+	step := all[0].last.Sub(all[0].at)
+	for _, of := range others {
+		i := int(of.at.Sub(all[0].at) / step)
+		to := &all[max(0, min(i, len(all)-1))]
+		to.enqueued += of.enqueued
+		to.Add(&of.Tally)
+	}
 }
 
 // overviewData is the first page.
@@ -196,12 +216,23 @@ func (d *dashboard) queue(ctx context.Context, q *params) (any, error) {
 		return nil, err
 	}
 	data := &queueData{queueState: s, Board: d.board("queue", name, []*queueState{s}, minutes)}
-	for name, tally := range s.Figures.Names {
-		data.Names = append(data.Names, nameFigures{name, tally})
+	data.Names, err = d.names(ctx, s)
+	return data, err
+}
+
+// names are the figures of a queue by the names of tasks, the busiest first.
+func (d *dashboard) names(ctx context.Context, s *queueState) ([]nameFigures, error) {
+	if d.monitor == nil {
+		return nil, nil
 	}
-	slices.SortFunc(data.Names, func(a, b nameFigures) int {
+	// From where the charts begin, so that they add up to the same.
+	byName, err := d.monitor.FiguresByName(ctx, s.Name, s.Columns[0].at, time.Now().Add(time.Hour))
+	all := make([]nameFigures, 0, len(byName))
+	for name, tally := range byName {
+		all = append(all, nameFigures{name, tally})
+	}
+	slices.SortFunc(all, func(a, b nameFigures) int {
 		return int(b.Run.Sum/time.Microsecond - a.Run.Sum/time.Microsecond)
 	})
-	data.Names = data.Names[:min(len(data.Names), 100)]
-	return data, nil
+	return all[:min(len(all), 100)], err
 }

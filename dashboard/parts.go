@@ -60,7 +60,7 @@ func (b board) Rate() string {
 }
 
 // P95 is that of the run times.
-func (q *queueState) P95() string { return orDash(&q.Figures.Total.Run, 0.95) }
+func (q *queueState) P95() string { return orDash(&q.Total.Run, 0.95) }
 
 // P is a percentile of the run times.
 func (n nameFigures) P(quantile float64) string { return orDash(&n.Run, quantile) }

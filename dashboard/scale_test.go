@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
+
+	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/nex-gen-tech/jobsy"
 	"github.com/nex-gen-tech/jobsy/broker"
@@ -29,13 +32,18 @@ func TestScale(t *testing.T) {
 	b := redis.New(server.Client(t), &redis.Options{Bounds: broker.Bounds{Failed: broker.Bound{Count: 10_000_000}}})
 	defer b.Close()
 	id := fill(t, b, *scale, *scale/10)
+	work := fillQueues(t, b)
+	for _, queue := range work {
+		recordDay(t, server.Client(t), queue, 1)
+	}
+	recordDay(t, server.Client(t), task.DefaultQueue, 10)
 	if err := server.Client(t).SlowLogReset(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
 
 	handler := dashboard.New(b, &dashboard.Options{Role: operator})
 	for _, address := range []string{
-		"/", "/?minutes=1440", "/queue", "/queue?minutes=1440", "/tasks", "/tasks?limit=200", "/tasks?text=nothing", "/tasks?name=nothing&state=failed",
+		"/", "/?minutes=360", "/?minutes=1440", "/?from=50", "/queue", "/queue?minutes=120", "/queue?minutes=360", "/queue?minutes=1440", "/tasks", "/tasks?limit=200", "/tasks?text=nothing", "/tasks?name=nothing&state=failed",
 		"/tasks?state=failed&limit=200", fmt.Sprintf("/tasks?cursor=%d&limit=200", *scale-500), "/failed", "/failed?cursor=2000", "/task?id=" + id, "/servers", "/schedules",
 	} {
 		var fastest time.Duration
@@ -104,26 +112,73 @@ func fill(t *testing.T, b broker.Broker, pending, failed int) (id string) {
 		}
 		done += len(leases)
 	}
-	record(t, b)
 	enqueue(pending, "waits", func(int) string { return "" })
 	return id
 }
 
-// record has many names of tasks end in this minute.
-func record(t *testing.T, b broker.Broker) {
+// fillQueues enqueues some tasks into each of many queues, and returns those.
+func fillQueues(t *testing.T, b broker.Broker) []string {
 	t.Helper()
-	tallies := make(map[string]broker.Tally)
-	for n := range broker.MaxNames {
-		tally := broker.Tally{Completed: 1000}
-		for i := range 40 {
-			tally.Run.Observe(time.Duration(1+i*i) * time.Millisecond)
-			tally.Wait.Observe(time.Duration(1+i) * time.Millisecond)
+	var queues []string
+	client := jobsy.NewClient(b, nil)
+	for n := range 60 {
+		queue := fmt.Sprintf("queue-%02d", n)
+		queues = append(queues, queue)
+		var tasks []*task.Task
+		for i := range 20 {
+			some := task.New("work", fmt.Appendf(nil, `{"n":%d}`, i))
+			some.Queue, some.Priority = queue, task.Priority(i+1)
+			tasks = append(tasks, some)
 		}
-		tallies[fmt.Sprint("name-", n)] = tally
-	}
-	if m, ok := b.(broker.Monitor); ok {
-		if err := m.Record(t.Context(), "default", tallies); err != nil {
+		if err := client.Enqueue(t.Context(), tasks...); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return queues
+}
+
+// recordDay leaves the figures of a queue in which tasks of so many names ended in
+// every minute of the last day, as docs/wire.md has them: who waits for that
+// waits long.
+func recordDay(t *testing.T, client *goredis.Client, queue string, names int) {
+	t.Helper()
+	now := time.Now()
+	_, err := client.Pipelined(t.Context(), func(p goredis.Pipeliner) error {
+		for back := range int64(2*60 + 2) {
+			recordPeriod(t, p, fmt.Sprintf("jobsy:{%s}:%%s:%d", queue, now.Unix()/60-back), names, 1)
+		}
+		for back := range int64(24*6 + 2) {
+			recordPeriod(t, p, fmt.Sprintf("jobsy:{%s}:%%s10:%d", queue, now.Unix()/600-back), names, 10)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func recordPeriod(t *testing.T, p goredis.Pipeliner, key string, names, times int) {
+	total := make(map[string]int)
+	for n := range names {
+		of := make(map[string]int)
+		for i := range 12 { // times of which the greatest are some 50 times the least
+			many := 1000 * times * (1 + 5*i - i*i/3)
+			of[fmt.Sprint("w", i+n%7)], of[fmt.Sprint("r", i+n%7+10)] = many, many
+		}
+		of["wsum"], of["rsum"], of["completed"], of["retried"], of["failed"] = 12_345_678*times, 123_456_789*times, 12_000*times, 34*times, 5*times
+		p.HSet(t.Context(), fmt.Sprintf(key, "names"), fmt.Sprint("name-", n), figureText(of))
+		for what, many := range of {
+			total[what] += many
+		}
+	}
+	total["enqueued"] = 12_000 * names * times
+	p.Set(t.Context(), fmt.Sprintf(key, "figures"), figureText(total), time.Hour)
+}
+
+func figureText(numbers map[string]int) string {
+	var parts []string
+	for what, n := range numbers {
+		parts = append(parts, fmt.Sprintf("%s=%d", what, n))
+	}
+	return strings.Join(parts, " ")
 }

@@ -104,25 +104,73 @@ func (m *model) Figures(_ context.Context, queue string, from, to time.Time) (br
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	f := broker.Figures{Now: m.now()}
-	first, end := broker.FiguresRange(from, to, m.now())
-	if m.has("keeps figures for ever") {
-		first = from.Unix() / 60
+	span := m.span(from, to)
+	f := broker.Figures{Now: m.now(), Step: span.Step}
+	var last broker.Period
+	for _, r := range m.recorded(queue, span) {
+		if at := span.Begin(span.Number(r.at)); !at.Equal(last.At) {
+			f.Add(&last)
+			last = broker.Period{At: at}
+		}
+		last.Enqueued += r.enqueued
+		for name, t := range r.tallies {
+			if name != "" || !m.has("leaves what has no name out of the totals") {
+				last.Add(&t)
+			}
+		}
 	}
-	recordings := append(m.recordings[:len(m.recordings):len(m.recordings)], recording{queue, m.now(), m.arrivals[queue], nil})
-	for _, r := range recordings {
-		minute := r.at.Unix() / 60
-		outside := minute < first || minute >= end
+	f.Add(&last)
+	return f, nil
+}
+
+func (m *model) FiguresByName(_ context.Context, queue string, from, to time.Time) (map[string]*broker.Tally, error) {
+	if err := m.inspect(queue); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	names := make(map[string]*broker.Tally)
+	for _, r := range m.recorded(queue, m.span(from, to)) {
+		for name, t := range r.tallies {
+			if names[name] == nil {
+				names[name] = &broker.Tally{}
+			}
+			names[name].Add(&t)
+		}
+	}
+	return names, nil
+}
+
+// span returns the periods that somebody asks for.
+func (m *model) span(from, to time.Time) broker.Span {
+	span := broker.FiguresSpan(from, to, m.now())
+	if m.has("knows minutes alone") {
+		all := broker.Resolutions()
+		all[0].Kept = all[1].Kept
+		span = broker.Span{Resolution: all[0], First: all[0].Number(from), End: all[0].Number(m.now()) + 1}
+	}
+	if m.has("keeps figures for ever") {
+		span.First = span.Number(from)
+	}
+	if m.has("keeps figures for two hours") {
+		span.First = max(span.First, span.Number(m.now().Add(-2*time.Hour)))
+	}
+	return span
+}
+
+// recorded returns what was recorded in a queue in these periods, and what was
+// enqueued since.
+func (m *model) recorded(queue string, span broker.Span) []recording {
+	var found []recording
+	for _, r := range append(m.recordings[:len(m.recordings):len(m.recordings)], recording{queue, m.now(), m.arrivals[queue], nil}) {
+		n := span.Number(r.at)
+		outside := n < span.First || n >= span.End
 		if outside && !m.has("ignores the time of figures") || r.queue != queue && !m.has("knows figures once for all queues") {
 			continue
 		}
-		names := make(map[string]*broker.Tally)
-		for name, t := range r.tallies {
-			names[name] = &t
-		}
-		f.AddMinute(time.Unix(minute*60, 0), r.enqueued, names)
+		found = append(found, r)
 	}
-	return f, nil
+	return found
 }
 
 func (m *model) Standing(_ context.Context, queue string, id uuid.UUID) (broker.Standing, error) {

@@ -22,6 +22,8 @@ func monitorRules() []rule {
 		{observed, "a server's lists are cut to what is kept", serversCut},
 		{observed, "figures add up, by name and in all", figuresAddUp},
 		{observed, "figures belong to their queue and their minute", figuresApart},
+		{observed, "figures of more than two hours come by ten minutes, and are complete", figuresByTen},
+		{observed, "figures by name agree with the totals", figuresAgree},
 		{observed, "figures of two processes add up", figuresShared},
 		{clean, "figures go after a day", figuresGo},
 		{repeatable, "figures are not doubled", figuresRepeated},
@@ -160,29 +162,46 @@ func (s *trial) record(queue string, tallies map[string]broker.Tally) {
 // figures returns those of an hour, by the broker's clock.
 func (s *trial) figures(queue string) broker.Figures {
 	s.Helper()
+	return s.figuresOf(queue, time.Hour)
+}
+
+// figuresOf returns those from so long ago until now.
+func (s *trial) figuresOf(queue string, ago time.Duration) broker.Figures {
+	s.Helper()
 	now := s.now()
-	f, err := s.monitor().Figures(s.ctx, queue, now.Add(-time.Hour), now.Add(2*time.Minute))
+	f, err := s.monitor().Figures(s.ctx, queue, now.Add(-ago), now.Add(2*time.Minute))
 	if err != nil {
 		s.Fatalf("Figures: %v", err)
 	}
 	return f
 }
 
-// recorded checks how often each name was completed, and in all.
-func (s *trial) recorded(f broker.Figures, want map[string]int64) {
+func (s *trial) figuresByName(queue string, ago time.Duration) map[string]*broker.Tally {
 	s.Helper()
-	got, all, minutes := make(map[string]int64), int64(0), int64(0)
-	for name, t := range f.Names {
+	now := s.now()
+	names, err := s.monitor().FiguresByName(s.ctx, queue, now.Add(-ago), now.Add(2*time.Minute))
+	if err != nil {
+		s.Fatalf("FiguresByName: %v", err)
+	}
+	return names
+}
+
+// recorded checks how often each name was completed of late, and in all.
+func (s *trial) recorded(queue string, ago time.Duration, want map[string]int64) {
+	s.Helper()
+	got, all, periods := make(map[string]int64), int64(0), int64(0)
+	for name, t := range s.figuresByName(queue, ago) {
 		got[name] = t.Completed
 	}
 	for _, n := range want {
 		all += n
 	}
-	for _, m := range f.Minutes {
-		minutes += m.Completed
+	f := s.figuresOf(queue, ago)
+	for _, p := range f.Periods {
+		periods += p.Completed
 	}
-	if !maps.Equal(got, want) || f.Total.Completed != all || minutes != all {
-		s.Errorf("figures of %v, %d in all and %d in the minutes, want %v", got, f.Total.Completed, minutes, want)
+	if !maps.Equal(got, want) || f.Total.Completed != all || periods != all {
+		s.Errorf("figures of %v, %d in all and %d in the periods, want %v", got, f.Total.Completed, periods, want)
 	}
 }
 
@@ -192,11 +211,11 @@ func figuresAddUp(s *trial) {
 	s.record("q", map[string]broker.Tally{"a": tallied(time.Second, time.Hour), "": tallied(0, 0)})
 	s.record("q", nil)
 	f := s.figures("q")
-	s.recorded(f, map[string]int64{"a": 2, "b:c": 1, "": 1})
+	s.recorded("q", time.Hour, map[string]int64{"a": 2, "b:c": 1, "": 1})
 	want := tallied(time.Second, time.Minute)
 	other := tallied(time.Second, time.Hour)
 	want.Add(&other)
-	if got := f.Names["a"]; got == nil || *got != want {
+	if got := s.figuresByName("q", time.Hour)["a"]; got == nil || *got != want {
 		s.Errorf("figures of a: %+v, want %+v", got, want)
 	}
 	if t := f.Total; t.Failed != 8 || t.Retried != 12 || t.Run.Count() != 4 || t.Wait.Sum != 2*time.Second {
@@ -211,16 +230,66 @@ func figuresApart(s *trial) {
 	s.monitor()
 	s.record("q", map[string]broker.Tally{"a": tallied(0, 0)})
 	s.record("other", map[string]broker.Tally{"b": tallied(0, 0)})
-	s.recorded(s.figures("q"), map[string]int64{"a": 1})
+	s.recorded("q", time.Hour, map[string]int64{"a": 1})
 	f := s.figures("q")
-	if len(f.Minutes) != 1 {
-		s.Fatalf("figures of %d minutes, want one", len(f.Minutes))
+	if len(f.Periods) != 1 || f.Step != time.Minute {
+		s.Fatalf("figures of %d periods of %s, want one of a minute", len(f.Periods), f.Step)
 	}
-	at := f.Minutes[0].At
+	at := f.Periods[0].At
 	for _, span := range [][2]time.Time{{at.Add(-time.Hour), at}, {at.Add(time.Minute), at.Add(time.Hour)}, {at.Add(time.Hour), at}} {
 		f, err := s.monitor().Figures(s.ctx, "q", span[0], span[1])
-		if err != nil || len(f.Minutes) != 0 || len(f.Names) != 0 {
-			s.Errorf("figures from %s to %s of the minute at %s: %+v, %v", span[0], span[1], at, f.Minutes, err)
+		names, errOfNames := s.monitor().FiguresByName(s.ctx, "q", span[0], span[1])
+		if err != nil || errOfNames != nil || len(f.Periods) != 0 || len(names) != 0 {
+			s.Errorf("figures from %s to %s of the minute at %s: %+v, %v, %v", span[0], span[1], at, f.Periods, names, errors.Join(err, errOfNames))
+		}
+	}
+}
+
+func figuresByTen(s *trial) {
+	s.needsAdvance()
+	s.monitor()
+	s.record("q", map[string]broker.Tally{"a": tallied(0, 0)})
+	s.enqueue(newTask("a"))
+	s.advance(time.Minute)
+	s.record(task.DefaultQueue, nil)
+	s.record("q", map[string]broker.Tally{"a": tallied(0, 0)})
+	s.advance(3 * time.Hour)
+	s.record("q", map[string]broker.Tally{"b": tallied(0, 0)})
+	s.recorded("q", 4*time.Hour, map[string]int64{"a": 2, "b": 1})
+	s.recorded("q", time.Hour, map[string]int64{"b": 1})
+	if f := s.figures("q"); f.Step != time.Minute || len(f.Periods) != 1 {
+		s.Errorf("figures of an hour come as %d periods of %s, want one of a minute", len(f.Periods), f.Step)
+	}
+	f := s.figuresOf("q", 4*time.Hour)
+	if f.Step != 10*time.Minute || len(f.Periods) < 2 || len(f.Periods) > 3 {
+		s.Errorf("figures of four hours come as %d periods of %s, want two or three of 10m", len(f.Periods), f.Step)
+	}
+	for _, p := range f.Periods {
+		if !p.At.Equal(p.At.Truncate(f.Step)) {
+			s.Errorf("ten minutes begin at %s", p.At)
+		}
+	}
+	if f := s.figuresOf(task.DefaultQueue, 4*time.Hour); f.Enqueued != 1 {
+		s.Errorf("figures of %d enqueued, want 1", f.Enqueued)
+	}
+	s.end(s.lease())
+}
+
+func figuresAgree(s *trial) {
+	s.monitor()
+	many := make(map[string]broker.Tally)
+	for i := range broker.MaxNames {
+		many[fmt.Sprint(i)] = tallied(time.Duration(i)*time.Millisecond, time.Duration(i)*time.Second)
+	}
+	s.record("q", many)
+	s.record("q", map[string]broker.Tally{"": tallied(time.Hour, 0), "0": tallied(0, 0)})
+	for _, ago := range []time.Duration{time.Hour, 3 * time.Hour} {
+		var sum broker.Tally
+		for _, t := range s.figuresByName("q", ago) {
+			sum.Add(t)
+		}
+		if f := s.figuresOf("q", ago); f.Total != sum || sum.Completed != broker.MaxNames+2 {
+			s.Errorf("figures of %s: %+v in all, by name %+v", ago, f.Total, sum)
 		}
 	}
 }
@@ -230,21 +299,16 @@ func figuresShared(s *trial) {
 	other := s.another()
 	s.record("q", map[string]broker.Tally{"a": tallied(0, 0)})
 	other.record("q", map[string]broker.Tally{"a": tallied(0, 0)})
-	s.recorded(other.figures("q"), map[string]int64{"a": 2})
+	other.recorded("q", time.Hour, map[string]int64{"a": 2})
 }
 
 func figuresGo(s *trial) {
 	s.needsAdvance()
 	s.monitor()
 	s.record("q", map[string]broker.Tally{"a": tallied(0, 0)})
-	at := s.now()
-	s.advance(broker.FiguresKept + 2*time.Minute)
+	s.advance(24*time.Hour + 20*time.Minute)
 	s.record("q", map[string]broker.Tally{"b": tallied(0, 0)})
-	f, err := s.monitor().Figures(s.ctx, "q", at.Add(-time.Hour), s.now().Add(time.Hour))
-	if err != nil {
-		s.Fatalf("Figures: %v", err)
-	}
-	s.recorded(f, map[string]int64{"b": 1})
+	s.recorded("q", 25*time.Hour, map[string]int64{"b": 1})
 }
 
 func figuresRepeated(s *trial) {
@@ -256,18 +320,18 @@ func figuresRepeated(s *trial) {
 		s.harness.LoseReply(s.broker)
 		s.record("q", map[string]broker.Tally{"a": tallied(0, 0)})
 	}
-	s.recorded(s.figures("q"), map[string]int64{"a": 2})
+	s.recorded("q", time.Hour, map[string]int64{"a": 2})
 }
 
-// arrived checks how many tasks were enqueued, in all and in the minutes.
+// arrived checks how many tasks were enqueued, in all and in the periods.
 func (s *trial) arrived(queue string, want int64) {
 	s.Helper()
-	f, minutes := s.figures(queue), int64(0)
-	for _, m := range f.Minutes {
-		minutes += m.Enqueued
+	f, periods := s.figures(queue), int64(0)
+	for _, p := range f.Periods {
+		periods += p.Enqueued
 	}
-	if f.Enqueued != want || minutes != want {
-		s.Errorf("figures of %d enqueued in all and %d in the minutes of %q, want %d", f.Enqueued, minutes, queue, want)
+	if f.Enqueued != want || periods != want {
+		s.Errorf("figures of %d enqueued in all and %d in the periods of %q, want %d", f.Enqueued, periods, queue, want)
 	}
 }
 
@@ -430,6 +494,8 @@ func badMonitoring(s *trial) {
 	refused("figures of too many names", m.Record(s.ctx, "q", many))
 	_, err = m.Figures(s.ctx, "", time.Time{}, time.Time{})
 	refused("figures of no queue", err)
+	_, err = m.FiguresByName(s.ctx, "", time.Time{}, time.Time{})
+	refused("figures by name of no queue", err)
 	_, err = m.Standing(s.ctx, "", uuid.New())
 	refused("the standing in no queue", err)
 	if _, err := m.Standing(s.ctx, "q", uuid.New()); !errors.Is(err, task.ErrNotFound) {

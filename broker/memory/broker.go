@@ -4,7 +4,7 @@
 // What is left once everything has ended and its retention has passed is the
 // names of the queues that ever held a task, how many ended tasks of each were
 // dropped before their time, the pauses that were not ended, the schedules
-// that were joined and not left, and for a day the figures of each minute.
+// that were joined and not left, and for a day the figures.
 package memory
 
 import (
@@ -83,11 +83,11 @@ type Broker struct {
 	dropped   map[string]map[task.Status]int
 	listeners map[*listener]struct{}
 	servers   map[string]broker.ServerInfo
-	figures   map[string]minutes // by queue
-	tidied    int64              // the minute up to which figures are gone
-	touched   []*queue           // what this call has changed
-	spare     *queue             // a forgotten one, to be used again
-	spares    sync.Pool          // memory of a *task.Task that was settled
+	figures   map[string]*figures // by queue
+	tidied    int64               // the last minute in which figures were let go of
+	touched   []*queue            // what this call has changed
+	spare     *queue              // a forgotten one, to be used again
+	spares    sync.Pool           // memory of a *task.Task that was settled
 }
 
 var (
@@ -127,7 +127,7 @@ func New(opts *Options) *Broker {
 		dropped:   make(map[string]map[task.Status]int),
 		listeners: make(map[*listener]struct{}),
 		servers:   make(map[string]broker.ServerInfo),
-		figures:   make(map[string]minutes),
+		figures:   make(map[string]*figures),
 		spares:    sync.Pool{New: func() any { return new(task.Task) }},
 	}
 	if b.log == nil {

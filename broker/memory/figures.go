@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -10,17 +11,15 @@ import (
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
-// minutes are the figures of one queue, by minutes since 1970.
-type minutes map[int64]*minute
+// figures are those of one queue: for each of broker.Resolutions its periods, by
+// number.
+type figures [2]map[int64]*period
 
-type minute struct {
+type period struct {
 	enqueued int64
+	total    compact
 	names    map[string]*compact // of tasks
 }
-
-// maxNamesOfMinute bounds the names of one minute: what has others counts under
-// "".
-const maxNamesOfMinute = 200
 
 // Record implements broker.Monitor. Figures do not survive the process.
 func (b *Broker) Record(_ context.Context, queue string, tallies map[string]broker.Tally) error {
@@ -34,56 +33,66 @@ func (b *Broker) Record(_ context.Context, queue string, tallies map[string]brok
 	defer b.exit(now, 0)
 	b.tidyFigures(now)
 	b.countArrivals(b.queues[queue], now)
-	if len(tallies) > 0 {
-		addTallies(b.minute(queue, now).names, tallies)
+	for name, t := range tallies {
+		b.addFigures(queue, now, func(p *period) { p.add(name, &t) })
 	}
 	return nil
 }
 
-// countArrivals takes what was enqueued into the figures of this minute.
+// countArrivals takes what was enqueued into the figures of now.
 func (b *Broker) countArrivals(q *queue, now time.Time) {
-	if q != nil && q.arrived > 0 {
-		b.minute(q.name, now).enqueued += q.arrived
-		q.arrived = 0
+	if q == nil || q.arrived == 0 {
+		return
 	}
+	b.addFigures(q.name, now, func(p *period) { p.enqueued += q.arrived })
+	q.arrived = 0
 }
 
-// minute returns the figures of this one.
-func (b *Broker) minute(queue string, now time.Time) *minute {
+// addFigures has something added to the period of now, in each resolution.
+func (b *Broker) addFigures(queue string, now time.Time, add func(*period)) {
 	all := b.figures[queue]
 	if all == nil {
-		all = make(minutes)
+		all = &figures{}
 		b.figures[queue] = all
 	}
-	at := now.Unix() / 60
-	if all[at] == nil {
-		all[at] = &minute{names: make(map[string]*compact)}
+	for i, r := range broker.Resolutions() {
+		if all[i] == nil {
+			all[i] = make(map[int64]*period)
+		}
+		n := r.Number(now)
+		if all[i][n] == nil {
+			all[i][n] = &period{names: make(map[string]*compact)}
+		}
+		add(all[i][n])
 	}
-	return all[at]
 }
 
-func addTallies(names map[string]*compact, tallies map[string]broker.Tally) {
-	for name, t := range tallies {
-		if names[name] == nil && len(names) >= maxNamesOfMinute {
-			name = ""
-		}
-		if names[name] == nil {
-			names[name] = &compact{}
-		}
-		names[name].add(&t)
+func (p *period) add(name string, t *broker.Tally) {
+	p.total.add(t)
+	if p.names[name] == nil && len(p.names) >= broker.MaxNamesKept {
+		name = ""
 	}
+	if p.names[name] == nil {
+		p.names[name] = &compact{}
+	}
+	p.names[name].add(t)
 }
 
 // tidyFigures lets go of what is too old, once a minute.
 func (b *Broker) tidyFigures(now time.Time) {
-	first := now.Add(-broker.FiguresKept).Unix() / 60
-	if b.tidied == first {
+	minute := now.Unix() / 60
+	if b.tidied == minute {
 		return
 	}
-	b.tidied = first
+	b.tidied = minute
 	for queue, all := range b.figures {
-		maps.DeleteFunc(all, func(at int64, _ *minute) bool { return at < first })
-		if len(all) == 0 {
+		left := 0
+		for i, r := range broker.Resolutions() {
+			first := r.Number(now.Add(-r.Kept))
+			maps.DeleteFunc(all[i], func(n int64, _ *period) bool { return n < first })
+			left += len(all[i])
+		}
+		if left == 0 {
 			delete(b.figures, queue)
 		}
 	}
@@ -91,31 +100,65 @@ func (b *Broker) tidyFigures(now time.Time) {
 
 // Figures implements broker.Monitor.
 func (b *Broker) Figures(_ context.Context, queue string, from, to time.Time) (broker.Figures, error) {
+	var f broker.Figures
+	now, err := b.lookBack(queue, func(now time.Time, all *figures) {
+		s := broker.FiguresSpan(from, to, now)
+		f.Step = s.Step
+		for n, p := range all.in(s) {
+			f.Add(&broker.Period{At: s.Begin(n), Enqueued: p.enqueued, Tally: *p.total.tally()})
+		}
+	})
+	f.Now = now.Round(0)
+	return f, err
+}
+
+// FiguresByName implements broker.Monitor.
+func (b *Broker) FiguresByName(_ context.Context, queue string, from, to time.Time) (map[string]*broker.Tally, error) {
+	names := make(map[string]*broker.Tally)
+	_, err := b.lookBack(queue, func(now time.Time, all *figures) {
+		for _, p := range all.in(broker.FiguresSpan(from, to, now)) {
+			p.addTo(names)
+		}
+	})
+	return names, err
+}
+
+// lookBack shows the figures of a queue up to now.
+func (b *Broker) lookBack(queue string, look func(now time.Time, all *figures)) (time.Time, error) {
 	if err := task.CheckQueue("Queue", queue); err != nil {
-		return broker.Figures{}, err
+		return time.Time{}, err
 	}
 	now, err := b.enter(context.Background())
 	if err != nil {
-		return broker.Figures{}, err
+		return time.Time{}, err
 	}
 	defer b.exit(now, 0)
-	b.tidyFigures(now)
-	f := broker.Figures{Now: now.Round(0)}
-	first, end := broker.FiguresRange(from, to, now)
 	b.countArrivals(b.queues[queue], now)
 	all := b.figures[queue]
-	for _, at := range slices.Sorted(maps.Keys(all)) {
-		if at >= first && at < end {
-			f.AddMinute(time.Unix(at*60, 0), all[at].enqueued, unpacked(all[at].names))
-		}
+	if all == nil {
+		all = &figures{}
 	}
-	return f, nil
+	look(now, all)
+	return now, nil
 }
 
-func unpacked(names map[string]*compact) map[string]*broker.Tally {
-	tallies := make(map[string]*broker.Tally, len(names))
-	for name, c := range names {
-		tallies[name] = c.tally()
+// in yields the periods of a span, in order.
+func (f *figures) in(s broker.Span) iter.Seq2[int64, *period] {
+	all := f[slices.Index(broker.Resolutions(), s.Resolution)]
+	return func(yield func(int64, *period) bool) {
+		for n := s.First; n < s.End; n++ {
+			if p := all[n]; p != nil && !yield(n, p) {
+				return
+			}
+		}
 	}
-	return tallies
+}
+
+func (p *period) addTo(names map[string]*broker.Tally) {
+	for name, c := range p.names {
+		if names[name] == nil {
+			names[name] = &broker.Tally{}
+		}
+		names[name].Add(c.tally())
+	}
 }

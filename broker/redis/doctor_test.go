@@ -274,11 +274,25 @@ var damages = []damage{
 	{"keys of nobody", func(p *patient) {
 		p.do("SET", ":other", "x")
 		p.do("SET", ":reply:", "x")
+		p.do("SET", ":names20:1", "x")
 		p.do("SET", "jobsy:x", "x")
 		p.do("SET", "jobsy:{a{b}:tasks", "x")
 		p.do("SET", "jobsy:more:{default}:tasks", "of another prefix")
+		p.do("HSET", "jobsy:more:{default}:names10:1", "of another", "prefix")
 		p.do("SET", "jobsyx:y", "of another")
-	}, []string{"lost key in other", "lost key in reply:", "lost key in jobsy:x", "lost key in jobsy:{a{b}:tasks"}, true, nil},
+	}, []string{"lost key in other", "lost key in reply:", "lost key in names20:1", "lost key in jobsy:x", "lost key in jobsy:{a{b}:tasks"}, true, nil},
+	{"figures of the wrong type", func(p *patient) {
+		p.do("HSET", ":figures:1", "x", 1)
+		p.do("HSET", ":figures10:1", "x", 1)
+		p.do("SET", ":names:1", "x")
+		p.do("SET", ":names10:1", "x")
+	}, []string{"bad type in figures:1", "bad type in figures10:1", "bad type in names:1", "bad type in names10:1"}, true, nil},
+	{"figures that stay", func(p *patient) {
+		p.do("SET", ":figures:1", "completed=1")
+		p.do("SET", ":figures10:1", "completed=1")
+		p.do("HSET", ":names:1", "a", "completed=1")
+		p.do("HSET", ":names10:1", "a", "completed=1")
+	}, []string{"no expiry in figures:1", "no expiry in figures10:1", "no expiry in names:1", "no expiry in names10:1"}, false, nil},
 	{"a reply that stays", func(p *patient) { p.do("SET", ":reply:x", "1|") },
 		[]string{"no expiry in reply:x"}, false, nil},
 	{"names and queues that do not fit", func(p *patient) {

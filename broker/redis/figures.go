@@ -3,6 +3,8 @@ package redis
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,13 +16,11 @@ import (
 )
 
 const (
-	// figureFields bounds the fields of one minute: what has more names counts
-	// under "".
-	figureFields = 10_000
-	// numbersAtOnce is how many one call adds: some two milliseconds' worth.
-	numbersAtOnce = 1000
-	// minutesAtOnce is how many minutes are read in one round trip.
-	minutesAtOnce = 60
+	// namesAtOnce is how many names one call adds: some two milliseconds' worth
+	// if their times are spread over all buckets.
+	namesAtOnce = 5
+	// hashesAtOnce is how many hashes of names are read in one round trip.
+	hashesAtOnce = 30
 	// maxRecords is how often figures are sent again because their minute was
 	// over, or the clocks were apart.
 	maxRecords = 4
@@ -46,13 +46,13 @@ func (b *Broker) Record(ctx context.Context, queue string, tallies map[string]br
 	defer cancel()
 	b.recorder.mu.Lock()
 	defer b.recorder.mu.Unlock()
-	numbers := figureArgs(tallies)
+	names := slices.Collect(maps.Keys(tallies))
 	for { // once without any, too: it counts what was enqueued
-		some := numbers[:min(len(numbers), 3*numbersAtOnce)]
-		if err := b.recordSome(ctx, b.keys(queue), some); err != nil {
+		some := names[:min(len(names), namesAtOnce)]
+		if err := b.recordSome(ctx, b.keys(queue), figureArgs(tallies, some)); err != nil {
 			return err
 		}
-		if numbers = numbers[len(some):]; len(numbers) == 0 {
+		if names = names[len(some):]; len(names) == 0 {
 			return nil
 		}
 	}
@@ -60,12 +60,18 @@ func (b *Broker) Record(ctx context.Context, queue string, tallies map[string]br
 
 // recordSome makes a call with the minute that the server's clock should have,
 // and again if it had not.
-func (b *Broker) recordSome(ctx context.Context, k keys, numbers []any) error {
+func (b *Broker) recordSome(ctx context.Context, k keys, figures []any) error {
 	call := b.recorder.calls.next()
 	for range maxRecords {
-		minute := time.Now().Add(b.recorder.ahead).Unix() / 60
-		args := append([]any{call, replyMemory.Milliseconds(), minute, broker.FiguresKept.Milliseconds(), figureFields}, numbers...)
-		reply, err := recordScript.run(ctx, b.client, k.record(minute, b.instance+":f"), args...)
+		at := time.Now().Add(b.recorder.ahead)
+		minute := at.Unix() / 60
+		args := []any{call, replyMemory.Milliseconds(), minute}
+		for _, r := range broker.Resolutions() {
+			// A period is kept from when it was last added to.
+			args = append(args, (r.Kept + 2*r.Step).Milliseconds())
+		}
+		args = append(append(args, broker.MaxNamesKept), figures...)
+		reply, err := recordScript.run(ctx, b.client, k.record(at, b.instance+":f"), args...)
 		if err != nil {
 			return wrap("record figures in redis", err)
 		}
@@ -78,117 +84,159 @@ func (b *Broker) recordSome(ctx context.Context, k keys, numbers []any) error {
 	return errors.New("record figures in redis: its clock does not keep still")
 }
 
-// figureArgs are the numbers of the record script.
-func figureArgs(tallies map[string]broker.Tally) []any {
-	var args []any
-	for name, t := range tallies {
-		add := func(what string, n int64) {
-			if n != 0 {
-				args = append(args, what, name, n)
-			}
-		}
-		add("completed", t.Completed)
-		add("failed", t.Failed)
-		add("retried", t.Retried)
-		for letter, h := range map[string]*broker.Histogram{"w": &t.Wait, "r": &t.Run} {
-			for i, n := range h.Counts {
-				add(letter+strconv.Itoa(i), n)
-			}
-			add(letter+"sum", h.Sum.Microseconds())
-		}
+// figureArgs are the arguments of the record script that say what to add of some
+// names, and first of all of them.
+func figureArgs(tallies map[string]broker.Tally, names []string) []any {
+	var total broker.Tally
+	args := []any{""}
+	for _, name := range names {
+		t := tallies[name]
+		total.Add(&t)
+		args = append(args, name, figureText(&t))
 	}
+	args[0] = figureText(&total)
 	return args
+}
+
+// figureText writes a tally as the record script adds it.
+func figureText(t *broker.Tally) string {
+	var text []byte
+	add := func(what string, n int64) {
+		if n == 0 {
+			return
+		}
+		if len(text) > 0 {
+			text = append(text, ' ')
+		}
+		text = append(append(text, what...), '=')
+		text = strconv.AppendInt(text, n, 10)
+	}
+	add("completed", t.Completed)
+	add("failed", t.Failed)
+	add("retried", t.Retried)
+	histogram := func(letter string, h *broker.Histogram) {
+		for i, n := range h.Counts {
+			add(letter+strconv.Itoa(i), n)
+		}
+		add(letter+"sum", h.Sum.Microseconds())
+	}
+	histogram("w", &t.Wait)
+	histogram("r", &t.Run)
+	return string(text)
 }
 
 // Figures implements broker.Monitor.
 func (b *Broker) Figures(ctx context.Context, queue string, from, to time.Time) (broker.Figures, error) {
-	var f broker.Figures
-	if err := b.readyToInspect(ctx, queue); err != nil {
+	s, now, err := b.span(ctx, queue, from, to)
+	f := broker.Figures{Now: now, Step: s.Step}
+	if err != nil || s.First == s.End {
 		return f, err
 	}
-	now, err := b.client.Time(ctx).Result()
-	if err != nil {
-		return f, wrap("read the time of redis", err)
+	k, figures := b.keys(queue), make([]string, 0, s.End-s.First)
+	for n := s.First; n < s.End; n++ {
+		figures = append(figures, k.figures(s.Step, n))
 	}
-	f.Now = now
-	first, end := broker.FiguresRange(from, to, now)
-	for ; first < end && err == nil; first += minutesAtOnce {
-		err = b.addMinutes(ctx, &f, queue, first, min(first+minutesAtOnce, end))
-	}
-	return f, wrap("read figures in redis", err)
-}
-
-func (b *Broker) addMinutes(ctx context.Context, f *broker.Figures, queue string, first, end int64) error {
-	k := b.keys(queue)
-	var cmds []*goredis.MapStringStringCmd
-	var arrivals *goredis.StringCmd // that nobody has recorded; they are of this minute
-	_, err := b.client.TxPipelined(ctx, func(p goredis.Pipeliner) error {
-		for minute := first; minute < end; minute++ {
-			cmds = append(cmds, p.HGetAll(ctx, k.figures(minute)))
-		}
-		arrivals = p.Get(ctx, k.arrivals())
+	var found *goredis.SliceCmd
+	var arrivals *goredis.StringCmd // that nobody has recorded; they are of now
+	_, err = b.client.TxPipelined(ctx, func(p goredis.Pipeliner) error {
+		found, arrivals = p.MGet(ctx, figures...), p.Get(ctx, k.arrivals())
 		return nil
 	})
 	if err != nil && !errors.Is(err, goredis.Nil) {
-		return err
+		return f, wrap("read figures in redis", err)
 	}
-	for i, cmd := range cmds {
-		minute := first + int64(i)
-		enqueued, names := parseFigures(cmd.Val())
-		if minute == f.Now.Unix()/60 {
+	for i, text := range found.Val() {
+		n := s.First + int64(i)
+		p := broker.Period{At: s.Begin(n)}
+		text, _ := text.(string)
+		p.Enqueued = addFigures(&p.Tally, text)
+		if n == s.Number(now) {
 			unrecorded, _ := arrivals.Int64()
-			enqueued += unrecorded
+			p.Enqueued += unrecorded
 		}
-		f.AddMinute(time.Unix(minute*60, 0), enqueued, names)
+		f.Add(&p)
 	}
-	return nil
+	return f, nil
 }
 
-// parseFigures reads the fields of one minute. What it does not know it passes
-// over.
-func parseFigures(fields map[string]string) (enqueued int64, names map[string]*broker.Tally) {
-	names = make(map[string]*broker.Tally)
-	for field, value := range fields {
-		what, name, ok := strings.Cut(field, ":")
-		n, err := strconv.ParseInt(value, 10, 64)
-		if !ok || err != nil {
-			continue
-		}
-		if what == "enqueued" {
-			enqueued += n
-			continue
-		}
-		t := names[name]
-		if t == nil {
-			t = &broker.Tally{}
-			names[name] = t
-		}
-		addFigure(t, what, n)
+// FiguresByName implements broker.Monitor.
+func (b *Broker) FiguresByName(ctx context.Context, queue string, from, to time.Time) (map[string]*broker.Tally, error) {
+	s, _, err := b.span(ctx, queue, from, to)
+	names := make(map[string]*broker.Tally)
+	for ; s.First < s.End && err == nil; s.First += hashesAtOnce {
+		err = b.addNames(ctx, names, b.keys(queue), s)
 	}
-	return enqueued, names
+	return names, wrap("read figures in redis", err)
+}
+
+// addNames adds the names of the first periods of a span.
+func (b *Broker) addNames(ctx context.Context, names map[string]*broker.Tally, k keys, s broker.Span) error {
+	var found []*goredis.MapStringStringCmd
+	_, err := b.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
+		for n := s.First; n < min(s.First+hashesAtOnce, s.End); n++ {
+			found = append(found, p.HGetAll(ctx, k.names(s.Step, n)))
+		}
+		return nil
+	})
+	for _, period := range found {
+		for name, text := range period.Val() {
+			if names[name] == nil {
+				names[name] = &broker.Tally{}
+			}
+			addFigures(names[name], text)
+		}
+	}
+	return err
+}
+
+// span returns the periods to read, and the time of the server.
+func (b *Broker) span(ctx context.Context, queue string, from, to time.Time) (broker.Span, time.Time, error) {
+	if err := b.readyToInspect(ctx, queue); err != nil {
+		return broker.Span{}, time.Time{}, err
+	}
+	now, err := b.client.Time(ctx).Result()
+	if err != nil {
+		return broker.Span{}, now, wrap("read the time of redis", err)
+	}
+	return broker.FiguresSpan(from, to, now), now, nil
+}
+
+// addFigures reads what the record script wrote, and returns what was enqueued.
+// What it does not know it passes over.
+func addFigures(t *broker.Tally, text string) (enqueued int64) {
+	for part := range strings.SplitSeq(text, " ") {
+		what, number, _ := strings.Cut(part, "=")
+		n, err := strconv.ParseInt(number, 10, 64)
+		switch {
+		case err != nil:
+		case what == "enqueued":
+			enqueued += n
+		default:
+			addFigure(t, what, n)
+		}
+	}
+	return enqueued
 }
 
 func addFigure(t *broker.Tally, what string, n int64) {
-	switch what {
-	case "completed":
+	switch {
+	case what == "completed":
 		t.Completed += n
-		return
-	case "failed":
+	case what == "failed":
 		t.Failed += n
-		return
-	case "retried":
+	case what == "retried":
 		t.Retried += n
-		return
-	case "":
-		return
+	case strings.HasPrefix(what, "w"):
+		addTimes(&t.Wait, what[1:], n)
+	case strings.HasPrefix(what, "r"):
+		addTimes(&t.Run, what[1:], n)
 	}
-	h := &t.Run
-	if what[0] == 'w' {
-		h = &t.Wait
-	}
-	if what[1:] == "sum" {
+}
+
+func addTimes(h *broker.Histogram, what string, n int64) {
+	if what == "sum" {
 		h.Sum += time.Duration(n) * time.Microsecond
-	} else if i, err := strconv.Atoi(what[1:]); err == nil && i >= 0 && i < broker.Buckets {
+	} else if i, err := strconv.Atoi(what); err == nil && i >= 0 && i < broker.Buckets {
 		h.Counts[i] += n
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -49,12 +50,40 @@ func (k keys) news() string { return k.base + "news" }
 
 func (k keys) reply(caller string) string { return k.base + "reply:" + caller }
 
-// figures is the key of a minute since 1970.
-func (k keys) figures(minute int64) string {
-	return k.base + figuresName + strconv.FormatInt(minute, 10)
+// figures is the key of what was recorded in a period, names that of the same by
+// the names of tasks.
+func (k keys) figures(step time.Duration, number int64) string {
+	return k.base + "figures" + periodName(step, number)
 }
 
-const figuresName = "figures:"
+func (k keys) names(step time.Duration, number int64) string {
+	return k.base + "names" + periodName(step, number)
+}
+
+// periodName is ":MINUTE" or "10:N".
+func periodName(step time.Duration, number int64) string {
+	minutes := ""
+	if step != time.Minute {
+		minutes = strconv.Itoa(int(step / time.Minute))
+	}
+	return minutes + ":" + strconv.FormatInt(number, 10)
+}
+
+// passingTypes has the type of each key that goes by itself, by what stands before the
+// colon in its name.
+var passingTypes = map[string]string{
+	"reply": "string", "figures": "string", "names": "hash", "figures10": "string", "names10": "hash",
+}
+
+// passingType returns the type of a key that goes by itself, or "" if that is
+// the name of none.
+func passingType(name string) string {
+	what, which, _ := strings.Cut(name, ":")
+	if which == "" {
+		return ""
+	}
+	return passingTypes[what]
+}
 
 // The KEYS of each script, in the order in which it documents them.
 
@@ -111,8 +140,12 @@ func (k keys) tick(caller string) []string {
 	}
 }
 
-func (k keys) record(minute int64, caller string) []string {
-	return []string{k.figures(minute), k.reply(caller), k.arrivals()}
+func (k keys) record(at time.Time, caller string) []string {
+	var all []string
+	for _, r := range broker.Resolutions() {
+		all = append(all, k.figures(r.Step, r.Number(at)), k.names(r.Step, r.Number(at)))
+	}
+	return append(all, k.reply(caller), k.arrivals())
 }
 
 func (k keys) plan() []string { return []string{k.schedules(), k.plans(), k.halted()} }

@@ -78,20 +78,16 @@ func (s *keyspace) see(ctx context.Context, c goredis.Cmdable, page []string) er
 	defer s.mu.Unlock()
 	for _, key := range page {
 		queue, name, ok := s.split(key)
-		caller, reply := strings.CutPrefix(name, "reply:")
+		kind := passingType(name)
 		switch {
 		case key == s.queuesKey(), key == s.serversKey(), key == s.serverInfoKey():
-		case ok && strings.HasPrefix(name, figuresName):
-			if err := s.checkFigures(ctx, c, queue, key); err != nil {
-				return err
-			}
 		case !ok && s.foreign(key):
-		case !ok || !reply && typesOf[name] == "" || reply && caller == "":
-			s.report(queue, key, KindLostKey, "no part of Jobsy uses it")
-		case reply:
-			if err := s.checkReply(ctx, c, queue, key); err != nil {
+		case ok && kind != "":
+			if err := s.checkPassing(ctx, c, queue, key, kind); err != nil {
 				return err
 			}
+		case !ok || typesOf[name] == "":
+			s.report(queue, key, KindLostKey, "no part of Jobsy uses it")
 		default:
 			s.queues[queue] = s.queues[queue] || slices.Contains(taskKeys, name)
 		}
@@ -120,16 +116,7 @@ func (s *keyspace) foreign(key string) bool {
 		return true
 	}
 	_, name, ok := strings.Cut(rest, "}:")
-	return ok && before != s.prefix &&
-		(typesOf[name] != "" || strings.HasPrefix(name, "reply:") || strings.HasPrefix(name, figuresName))
-}
-
-func (s *keyspace) checkReply(ctx context.Context, c goredis.Cmdable, queue, key string) error {
-	return s.checkPassing(ctx, c, queue, key, "string")
-}
-
-func (s *keyspace) checkFigures(ctx context.Context, c goredis.Cmdable, queue, key string) error {
-	return s.checkPassing(ctx, c, queue, key, "hash")
+	return ok && before != s.prefix && (typesOf[name] != "" || passingType(name) != "")
 }
 
 // checkPassing looks at a key that has to go by itself.

@@ -19,7 +19,7 @@ import (
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
-func open(t *testing.T, addr string, opts *redis.Options) *redis.Broker {
+func open(t testing.TB, addr string, opts *redis.Options) *redis.Broker {
 	t.Helper()
 	b, err := redis.Open("redis://"+addr, opts)
 	if err != nil {

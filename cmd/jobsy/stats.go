@@ -199,18 +199,18 @@ func (s *session) figures(ctx context.Context, view queueView) (queueStats, erro
 	q.Enqueued = f.Enqueued
 	q.Completed, q.Failed, q.Retried = f.Total.Completed, f.Total.Failed, f.Total.Retried
 	q.Wait, q.Run = spansOf(&f.Total.Wait), spansOf(&f.Total.Run)
-	q.came = byMinute(&f, func(m *broker.Minute) int64 { return m.Enqueued })
-	q.done = byMinute(&f, func(m *broker.Minute) int64 { return m.Completed + m.Failed })
+	q.came = byMinute(&f, func(p *broker.Period) int64 { return p.Enqueued })
+	q.done = byMinute(&f, func(p *broker.Period) int64 { return p.Completed + p.Failed })
 	return q, nil
 }
 
 // byMinute is a figure of each of the last minutes.
-func byMinute(f *broker.Figures, of func(*broker.Minute) int64) []int64 {
+func byMinute(f *broker.Figures, of func(*broker.Period) int64) []int64 {
 	all := make([]int64, trend)
 	last := f.Now.Truncate(time.Minute)
-	for _, m := range f.Minutes {
-		if i := trend - 1 - int(last.Sub(m.At)/time.Minute); i >= 0 && i < trend {
-			all[i] += of(&m)
+	for _, p := range f.Periods {
+		if i := trend - 1 - int(last.Sub(p.At)/time.Minute); i >= 0 && i < trend {
+			all[i] += of(&p)
 		}
 	}
 	return all

@@ -180,25 +180,48 @@ func (s *stock) serve(t testing.TB) {
 }
 
 // Figures makes up an hour, the same one each time.
-func (s *stock) Figures(_ context.Context, queue string, from, _ time.Time) (broker.Figures, error) {
-	f := broker.Figures{Now: s.now}
+func (s *stock) Figures(_ context.Context, queue string, _, _ time.Time) (broker.Figures, error) {
+	f := broker.Figures{Now: s.now, Step: time.Minute}
 	if queue != "mail" {
 		return f, nil
 	}
 	for minute := range 60 {
-		at := s.now.Truncate(time.Minute).Add(time.Duration(minute-59) * time.Minute)
-		wave := 1 + math.Sin(float64(minute)/7)/3
-		names := map[string]*broker.Tally{
-			"email:welcome": tally(int64(240*wave), int64(minute%4), 0, 40*time.Millisecond),
-			"email:receipt": tally(int64(90*wave), int64(8+minute%9), int64(minute%13/10*3), 110*time.Millisecond),
+		p := broker.Period{At: s.now.Truncate(time.Minute).Add(time.Duration(minute-59) * time.Minute)}
+		p.Enqueued = int64(333 * (1 + math.Sin(float64(minute+5)/7)/3))
+		for _, t := range ended(minute) {
+			p.Add(t)
 		}
-		if minute > 38 && minute < 46 { // something broke for a while
-			names["email:receipt"].Retried += 70
-			names["email:receipt"].Failed += 12
-		}
-		f.AddMinute(at, int64(333*(1+math.Sin(float64(minute+5)/7)/3)), names)
+		f.Add(&p)
 	}
 	return f, nil
+}
+
+// FiguresByName has the same hour.
+func (s *stock) FiguresByName(_ context.Context, queue string, _, _ time.Time) (map[string]*broker.Tally, error) {
+	if queue != "mail" {
+		return nil, nil
+	}
+	all := map[string]*broker.Tally{"email:welcome": {}, "email:receipt": {}}
+	for minute := range 60 {
+		for name, t := range ended(minute) {
+			all[name].Add(t)
+		}
+	}
+	return all, nil
+}
+
+// ended makes up what ended in one minute of an hour.
+func ended(minute int) map[string]*broker.Tally {
+	wave := 1 + math.Sin(float64(minute)/7)/3
+	names := map[string]*broker.Tally{
+		"email:welcome": tally(int64(240*wave), int64(minute%4), 0, 40*time.Millisecond),
+		"email:receipt": tally(int64(90*wave), int64(8+minute%9), int64(minute%13/10*3), 110*time.Millisecond),
+	}
+	if minute > 38 && minute < 46 { // something broke for a while
+		names["email:receipt"].Retried += 70
+		names["email:receipt"].Failed += 12
+	}
+	return names
 }
 
 func tally(completed, retried, failed int64, typical time.Duration) *broker.Tally {
