@@ -19,6 +19,11 @@ func (b *Broker) Lease(ctx context.Context, req broker.LeaseRequest) ([]broker.L
 		w.wait(ctx, b.done)
 		leases, w, err = b.leaseOrWait(ctx, &req, w)
 	}
+	for i := range leases { // out of the lock: see grant
+		own := b.spares.Get().(*task.Task)
+		leases[i].Task.CloneInto(own)
+		leases[i].Task = own
+	}
 	return leases, err
 }
 
@@ -106,27 +111,47 @@ func (b *Broker) leaseFrom(q *queue, d *draft) error {
 	return nil
 }
 
-// grant leases one task. The one who leases gets the task itself, and the broker
-// keeps a copy, for whose memory there is often a spare.
+// grant leases one task. The one who leases gets a copy of it, which Lease makes
+// once the broker is unlocked: until then nobody has the token that it takes to
+// change the task. Only when the lease runs out can another Lease be granted the
+// task meanwhile, and that one leaves it as it is.
 func (b *Broker) grant(e *entry, d *draft) error {
-	t, own := e.task, b.spares.Get().(*task.Task)
-	t.CloneInto(own)
-	own.Status, own.StartedAt, own.Worker = task.StatusRunning, d.now.Round(0), d.req.Worker
-	own.Deliveries, own.Token = t.Deliveries+1, d.token
+	t := e.task
+	if t.Status == task.StatusRunning {
+		t = t.Clone()
+	}
+	s := stamp{task.StatusRunning, d.now.Round(0), d.req.Worker, t.Deliveries + 1, d.token}
 	expires := after(d.now, d.req.Duration)
-	if err := b.save(own, e.storageID, expires); err != nil {
+	s.swap(t)
+	if err := b.save(t, e.storageID, expires); err != nil {
+		s.swap(t)
 		return err
 	}
-	b.lift(e)
-	e.task = own
+	e.queue.heap(s.status).remove(e) // s has what it was
+	e.task = t
 	b.put(e, expires)
-	t.Status, t.StartedAt, t.Worker = own.Status, own.StartedAt, own.Worker
-	t.Deliveries, t.Token = own.Deliveries, own.Token
 	d.leases = append(d.leases, broker.Lease{
 		Task: t, Queue: t.Queue, ID: t.ID, Deliveries: t.Deliveries, Token: t.Token, Priority: t.Priority,
 		Lock: t.LockKey(), Cancelled: e.doomed, Expires: d.now.Add(d.req.Duration),
 	})
 	return nil
+}
+
+// stamp is what a lease changes of a task.
+type stamp struct {
+	status     task.Status
+	startedAt  time.Time
+	worker     string
+	deliveries int
+	token      int64
+}
+
+func (s *stamp) swap(t *task.Task) {
+	s.status, t.Status = t.Status, s.status
+	s.startedAt, t.StartedAt = t.StartedAt, s.startedAt
+	s.worker, t.Worker = t.Worker, s.worker
+	s.deliveries, t.Deliveries = t.Deliveries, s.deliveries
+	s.token, t.Token = t.Token, s.token
 }
 
 // Extend implements broker.Broker.
