@@ -21,15 +21,9 @@ func (b *Broker) Enqueue(ctx context.Context, tasks []*task.Task) []error {
 			own[i] = t.Clone()
 		}
 	}
-	now, crowded, err := b.take(ctx, own, &errs)
+	crowded, err := b.take(ctx, tasks, own, &errs)
 	if err != nil {
 		return all(len(tasks), err)
-	}
-	for i, t := range tasks { // not before: a task may be in the batch twice
-		if errs.at(i) == nil {
-			t.Status, _ = waits(t, now)
-			t.ID = own[i].ID
-		}
 	}
 	if crowded {
 		runtime.Gosched()
@@ -37,10 +31,12 @@ func (b *Broker) Enqueue(ctx context.Context, tasks []*task.Task) []error {
 	return errs.errs
 }
 
-// take enqueues the tasks that are not nil. The error is that of all of them.
-func (b *Broker) take(ctx context.Context, own []*task.Task, errs *failures) (now time.Time, crowded bool, err error) {
-	if now, err = b.enter(ctx); err != nil {
-		return now, false, err
+// take enqueues the broker's own copies of the tasks, of which those are nil that
+// are not to be taken. The error is that of all of them.
+func (b *Broker) take(ctx context.Context, tasks, own []*task.Task, errs *failures) (crowded bool, err error) {
+	now, err := b.enter(ctx)
+	if err != nil {
+		return false, err
 	}
 	defer b.exit(now, len(own))
 	var last *task.Task
@@ -50,7 +46,13 @@ func (b *Broker) take(ctx context.Context, own []*task.Task, errs *failures) (no
 			errs.add(i, b.enqueue(t, now))
 		}
 	}
-	return now, last != nil && b.crowded(last.Queue), nil
+	for i, t := range tasks { // not before: a task may be in the batch twice
+		if errs.at(i) == nil {
+			t.Status, _ = waits(t, now)
+			t.ID = own[i].ID
+		}
+	}
+	return last != nil && b.crowded(last.Queue), nil
 }
 
 // crowd is how many tasks may wait before those who enqueue more let others go
