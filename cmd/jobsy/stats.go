@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -169,12 +171,10 @@ func (st *statistics) look(ctx context.Context, s *session) (statsView, error) {
 		return v, err
 	}
 	v.Next = next
+	if v.Queues, err = s.allFigures(ctx, views); err != nil {
+		return v, err
+	}
 	for _, view := range views {
-		q, err := s.figures(ctx, view)
-		if err != nil {
-			return v, err
-		}
-		v.Queues = append(v.Queues, q)
 		for status, n := range view.Counts {
 			v.Counts[status] += n
 		}
@@ -182,6 +182,22 @@ func (st *statistics) look(ctx context.Context, s *session) (statsView, error) {
 		st.pending[view.Queue] = samples[max(0, len(samples)-trend):]
 	}
 	return v, nil
+}
+
+// allFigures asks for several queues at once, for each takes two round trips.
+func (s *session) allFigures(ctx context.Context, views []queueView) ([]queueStats, error) {
+	stats, errs := make([]queueStats, len(views)), make([]error, len(views))
+	slots := make(chan struct{}, 10)
+	var asking sync.WaitGroup
+	for i, view := range views {
+		slots <- struct{}{}
+		asking.Go(func() {
+			stats[i], errs[i] = s.figures(ctx, view)
+			<-slots
+		})
+	}
+	asking.Wait()
+	return stats, cmp.Or(errs...)
 }
 
 // figures adds what the servers of a queue did of late.
