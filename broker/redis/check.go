@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // The scripts need ZMSCORE, which came with this version.
@@ -29,6 +30,8 @@ func (s *serverCheck) check(ctx context.Context, b *Broker) error {
 	}
 	info, err := b.client.Info(ctx).Result()
 	switch {
+	case err != nil && ended(ctx) != nil: // the network tells of it in its own words
+		return ended(ctx)
 	case err != nil && unavailable(err):
 		return wrap("connect to redis", err)
 	case err != nil: // not permitted, most likely: then the scripts will tell
@@ -40,6 +43,15 @@ func (s *serverCheck) check(ctx context.Context, b *Broker) error {
 	}
 	s.passed.Store(true)
 	return nil
+}
+
+// ended is why a context has ended, or nil. The network may notice before it that
+// its deadline has passed.
+func ended(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 func judgeServer(info map[string]string, b *Broker) error {

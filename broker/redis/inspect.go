@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -97,9 +98,6 @@ func (b *Broker) find(ctx context.Context, queue string, id uuid.UUID, waits tim
 	}
 	status, at := statusAt[position], parseScore(score)
 	t, err := standing(record, id, status, at)
-	if err == nil && overdue(status, at) {
-		return nil, task.ErrNotFound
-	}
 	if err == nil && progress != "" {
 		err = t.Progress.UnmarshalBinary([]byte(progress))
 	}
@@ -116,12 +114,6 @@ var statusAt = []task.Status{
 func parseScore(text string) float64 {
 	at, _ := strconv.ParseFloat(text, 64)
 	return at
-}
-
-// overdue reports whether an ended task's retention has passed, by this
-// process's clock: readers do not see what the next sweep drops.
-func overdue(status task.Status, score float64) bool {
-	return status.Ended() && int64(score) <= time.Now().UnixMilli()
 }
 
 // standing decodes a record and says where its task stands.
@@ -150,16 +142,30 @@ func (b *Broker) Tasks(ctx context.Context, queue string, status task.Status, cu
 	if err != nil {
 		return nil, "", err
 	}
-	found, err := b.client.ZRangeWithScores(ctx, key, start, start+int64(limit)-1).Result()
+	found, now, err := b.page(ctx, key, start, start+int64(limit)-1)
 	if err != nil || len(found) == 0 {
 		return nil, "", wrap("list tasks in redis", err)
 	}
-	tasks, err := b.records(ctx, queue, status, found)
+	if !status.Ended() {
+		now = math.Inf(-1)
+	}
+	tasks, err := b.records(ctx, queue, status, found, now)
 	next := ""
 	if len(found) == limit {
 		next = strconv.FormatInt(start+int64(limit), 10)
 	}
 	return tasks, next, err
+}
+
+// page returns some members of a set, and the time in ms by the server's clock.
+func (b *Broker) page(ctx context.Context, key string, start, stop int64) (found []goredis.Z, now float64, err error) {
+	var members *goredis.ZSliceCmd
+	var clock *goredis.TimeCmd
+	_, err = b.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
+		members, clock = p.ZRangeWithScores(ctx, key, start, stop), p.Time(ctx)
+		return nil
+	})
+	return members.Val(), float64(clock.Val().UnixMilli()), err
 }
 
 func parseCursor(cursor string, limit int) (int64, error) {
@@ -176,9 +182,10 @@ func parseCursor(cursor string, limit int) (int64, error) {
 	return int64(start), nil
 }
 
-// records fetches the tasks of set members. One that has moved on meanwhile, or
-// cannot be decoded, is left out.
-func (b *Broker) records(ctx context.Context, queue string, status task.Status, found []goredis.Z) ([]*task.Task, error) {
+// records fetches the tasks of set members. One that has moved on meanwhile,
+// cannot be decoded, or is due by now is left out: readers do not see what the
+// next sweep drops.
+func (b *Broker) records(ctx context.Context, queue string, status task.Status, found []goredis.Z, now float64) ([]*task.Task, error) {
 	ids := make([]string, len(found))
 	for i, z := range found {
 		member, _ := z.Member.(string)
@@ -191,7 +198,7 @@ func (b *Broker) records(ctx context.Context, queue string, status task.Status, 
 	tasks := make([]*task.Task, 0, len(found))
 	for i, record := range records {
 		text, ok := record.(string)
-		if !ok || overdue(status, found[i].Score) {
+		if !ok || found[i].Score <= now {
 			continue
 		}
 		id, _ := decodeID(ids[i]) // that of a malformed member is in its record
