@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/google/uuid"
 
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/broker/redis"
@@ -52,5 +53,26 @@ func isKept(t *testing.T, b *redis.Broker, one *task.Task, want bool) {
 	listed, _, err := b.Tasks(t.Context(), one.Queue, task.StatusCompleted, "", 10)
 	if err != nil || (len(listed) == 1) != want {
 		t.Errorf("Tasks returned %d, %v, want the task there %t", len(listed), err, want)
+	}
+}
+
+// A task that an operator cancels has ended by the server's clock.
+func TestCancelledByTheServersClock(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	at := time.Now().Add(-24 * time.Hour).Truncate(time.Millisecond)
+	server.SetTime(at)
+	b := redis.New(clientOf(t, server.Addr(), nil), nil)
+	t.Cleanup(func() { _ = b.Close() })
+	one := task.New("one", nil)
+	if errs := b.Enqueue(t.Context(), []*task.Task{one}); errs != nil {
+		t.Fatal(errs)
+	}
+	change := broker.Change{Status: task.StatusCancelled, Keep: time.Hour}
+	if errs := b.Revise(t.Context(), one.Queue, []uuid.UUID{one.ID}, change); errs != nil {
+		t.Fatal(errs)
+	}
+	if got, err := b.Task(t.Context(), one.Queue, one.ID); err != nil || !got.EndedAt.Equal(at) {
+		t.Errorf("cancelled: %+v, %v, want it ended at %s", got, err, at)
 	}
 }

@@ -93,7 +93,8 @@ func (b *Broker) revise(ctx context.Context, queue string, ids []uuid.UUID, at [
 // sighting is where a task stood when it was looked at.
 type sighting struct {
 	record   string
-	position int // as statusAt
+	position int       // as statusAt
+	at       time.Time // by the server's clock
 }
 
 func (b *Broker) sightings(ctx context.Context, queue string, ids []uuid.UUID, at []int) ([]sighting, error) {
@@ -104,8 +105,9 @@ func (b *Broker) sightings(ctx context.Context, queue string, ids []uuid.UUID, a
 	k := b.keys(queue)
 	var records *goredis.SliceCmd
 	scores := make([]*goredis.Cmd, len(statusAt))
+	var clock *goredis.TimeCmd
 	_, err := b.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
-		records = p.HMGet(ctx, k.tasks(), fields...)
+		records, clock = p.HMGet(ctx, k.tasks(), fields...), p.Time(ctx)
 		for position := 2; position < len(statusAt); position++ {
 			args := []any{"ZMSCORE", k.set(statusAt[position])}
 			for _, field := range fields {
@@ -120,6 +122,7 @@ func (b *Broker) sightings(ctx context.Context, queue string, ids []uuid.UUID, a
 	}
 	found := make([]sighting, len(at))
 	for n := range found {
+		found[n].at = clock.Val()
 		found[n].record, _ = records.Val()[n].(string)
 		for position := 2; position < len(statusAt); position++ {
 			if list, ok := scores[position].Val().([]any); ok && n < len(list) && list[n] != nil {
@@ -153,7 +156,7 @@ func (b *Broker) revision(queue string, id uuid.UUID, seen *sighting, change *br
 		return nil, err
 	}
 	to, ms := destination(change, turn)
-	apply(t, status, change)
+	apply(t, status, change, seen.at)
 	digest, retake := t.LockKey(), ""
 	if change.Status == task.StatusPending && status.Ended() && digest != "" {
 		retake = retaken(t)
@@ -199,7 +202,7 @@ func destination(change *broker.Change, turn int) (to int, ms int64) {
 }
 
 // apply changes the task itself.
-func apply(t *task.Task, status task.Status, change *broker.Change) {
+func apply(t *task.Task, status task.Status, change *broker.Change, now time.Time) {
 	if change.Priority != 0 {
 		t.Priority = change.Priority
 	}
@@ -208,7 +211,7 @@ func apply(t *task.Task, status task.Status, change *broker.Change) {
 	}
 	switch {
 	case change.Status == task.StatusCancelled:
-		t.Status, t.EndedAt = task.StatusCancelled, time.Now().Round(0)
+		t.Status, t.EndedAt = task.StatusCancelled, now
 	case change.Status == task.StatusPending:
 		t.Status, t.RunAt = "", time.Time{}
 		if status.Ended() {
