@@ -84,6 +84,7 @@ var features = map[string]func(*feature){
 	"change all that match":        changeAll,
 	"move":                         moveTasks,
 	"finish a move":                moveAgain,
+	"move one that waits":          moveLatest,
 	"move too late":                moveTooLate,
 	"move what cannot be moved":    moveNone,
 	"explain what waits":           explainWaiting,

@@ -153,6 +153,20 @@ func moveAgain(f *feature) {
 	f.get(&task.Task{Queue: to, ID: sent.ID}, task.StatusPending)
 }
 
+// What waits for the end of another task has nobody to wait for elsewhere.
+func moveLatest(f *feature) {
+	to := f.queue + "-target"
+	running, waiting := f.task("running"), f.task("waiting")
+	running.Unique = task.Unique{Mode: task.Latest, Key: f.queue}
+	waiting.Unique = running.Unique
+	f.enqueue(running)
+	_, err := f.broker.Lease(f.Context(), broker.LeaseRequest{Worker: f.queue, Queues: []string{f.queue}, Max: 1, Duration: time.Minute})
+	f.must(err)
+	f.enqueue(waiting)
+	f.must(f.client.Move(f.Context(), to, waiting))
+	f.get(&task.Task{Queue: to, ID: waiting.ID}, task.StatusPending)
+}
+
 // leasingBroker has a worker take each task that was looked at.
 type leasingBroker struct{ fullBroker }
 

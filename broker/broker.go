@@ -165,7 +165,8 @@ type Inspector interface {
 	// Queue returns what else there is to know of a queue.
 	Queue(ctx context.Context, queue string) (QueueInfo, error)
 	// Task returns one task, or task.ErrNotFound. Status and, for a waiting
-	// task, RunAt say where it stands now.
+	// task, RunAt say where it stands now. One that waits for the end of
+	// another, by task.Latest, has its own RunAt.
 	Task(ctx context.Context, queue string, id uuid.UUID) (*task.Task, error)
 	// Tasks returns up to limit tasks of one status, in the order in which
 	// they will run, or, if they have ended, in which they will go. Cursor is

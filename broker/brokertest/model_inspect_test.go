@@ -80,7 +80,11 @@ func (m *model) show(e *entry) *task.Task {
 		t = e.task
 	}
 	t.Status = e.status
-	if (e.status == task.StatusScheduled || e.status == task.StatusRetrying) && !m.has("shows the first RunAt of a retry") {
+	delayed := e.status == task.StatusScheduled || e.status == task.StatusRetrying
+	if e.held && !m.has("makes up when a task is due that waits for another") {
+		delayed = false
+	}
+	if delayed && !m.has("shows the first RunAt of a retry") {
 		t.RunAt = e.at
 	}
 	return t

@@ -435,8 +435,8 @@ func standingBehind(s *trial) {
 	s.enqueue(first)
 	lease := s.lease()
 	s.enqueue(second)
-	if got := s.standing(second); got.Behind != first.ID {
-		s.Errorf("it waits for the end of %s, want %s", got.Behind, first.ID)
+	if got := s.standing(second); got.Behind != first.ID || !got.Task.RunAt.IsZero() {
+		s.Errorf("it waits for the end of %s and is due at %v, want %s and no time", got.Behind, got.Task.RunAt, first.ID)
 	}
 	s.end(lease)
 	if got := s.standing(second); got.Behind != uuid.Nil {

@@ -69,10 +69,15 @@ func (e *entry) is(t *task.Task) bool {
 // standing returns a copy that says where the task stands.
 func (e *entry) standing() *task.Task {
 	t := e.task.Clone()
-	if delayed(t.Status) {
+	if delayed(t.Status) && !e.waitsForAnother() {
 		t.RunAt = time.Unix(0, e.key.at)
 	}
 	return t
+}
+
+// waitsForAnother reports whether it may be due only once another task has ended.
+func (e *entry) waitsForAnother() bool {
+	return e.task.Unique.Mode == task.Latest && e.key.at >= held
 }
 
 // delayed reports whether a task of that status waits for its time.

@@ -123,7 +123,7 @@ func standing(record string, id uuid.UUID, status task.Status, score float64) (*
 		return nil, err
 	}
 	t.Status = status
-	if status == task.StatusScheduled || status == task.StatusRetrying {
+	if (status == task.StatusScheduled || status == task.StatusRetrying) && score < held {
 		t.RunAt = time.UnixMilli(int64(score) / 256)
 	}
 	return t, nil
