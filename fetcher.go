@@ -21,20 +21,11 @@ const (
 func (p *pool) fetch(ctx context.Context) {
 	var outage outage
 	for {
-		n, err := p.backlog.want(ctx)
-		if err != nil {
-			return
-		}
-		leases, err := p.server.broker.Lease(ctx, broker.LeaseRequest{
-			Worker:   p.server.opts.Name,
-			Queues:   preference(p.server.opts.Queues),
-			Max:      n,
-			Duration: p.server.opts.LeaseDuration,
-		})
+		leases, err := p.lease(ctx)
 		if ctx.Err() == nil {
 			p.accept(p.isolate(ctx, leases))
 		} else {
-			p.refuse(leases)
+			p.refuse(append(leases, p.suspects.letGo()...))
 		}
 		if ctx.Err() == nil {
 			p.server.health.leased(err)
@@ -51,6 +42,34 @@ func (p *pool) fetch(ctx context.Context) {
 			p.server.log.Info("leasing tasks again")
 		}
 	}
+}
+
+// lease leases as many tasks as the server would take on. While a suspect waits
+// for it, it returns after a moment, perhaps with none.
+func (p *pool) lease(ctx context.Context) ([]broker.Lease, error) {
+	if p.suspects.isHeld() {
+		moment, cancel := context.WithTimeout(ctx, min(holdFor, p.server.opts.LeaseDuration/4))
+		defer cancel()
+		leases, err := p.leaseUntil(moment)
+		if moment.Err() != nil && len(leases) == 0 {
+			err = nil
+		}
+		return leases, err
+	}
+	return p.leaseUntil(ctx)
+}
+
+func (p *pool) leaseUntil(ctx context.Context) ([]broker.Lease, error) {
+	n, err := p.backlog.want(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.server.broker.Lease(ctx, broker.LeaseRequest{
+		Worker:   p.server.opts.Name,
+		Queues:   preference(p.server.opts.Queues),
+		Max:      n,
+		Duration: p.server.opts.LeaseDuration,
+	})
 }
 
 // accept has the leased tasks run as slots are free.

@@ -10,19 +10,29 @@ import (
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
-// asideAtLeast is how long a suspect is put aside at least.
-const asideAtLeast = 100 * time.Millisecond
+const (
+	// asideAtLeast is how long a suspect is put aside at least.
+	asideAtLeast = 200 * time.Millisecond
+	// holdFor is how long a suspect waits at most for a call that brings no
+	// other. It is less than asideAtLeast, or those put aside would be back.
+	holdFor = 100 * time.Millisecond
+)
 
 // suspects are tasks whose workers died so often that this delivery is the last.
 // One of them may be what kills the workers; the others only shared a process
 // with it. So a server runs one at a time, and hands back the rest of them before
 // that one begins: the next death is not theirs.
+//
+// The leases of those who died together run out together, though not all in one
+// call. So the one that is to run is held until a call has brought no other.
+// What has run out is leased before all else, so none is left then.
 type suspects struct {
 	most int // deliveries of a task; at most 1: there are no suspects
 
-	mu      sync.Mutex
-	running bool
-	since   time.Time
+	mu     sync.Mutex
+	picked bool // one is held or runs
+	since  time.Time
+	held   []broker.Lease // at most one
 }
 
 func (s *suspects) are(l broker.Lease) bool { return s.most > 1 && l.Deliveries == s.most }
@@ -30,23 +40,38 @@ func (s *suspects) are(l broker.Lease) bool { return s.most > 1 && l.Deliveries 
 // pick parts the leases that are to run from those to be put aside for a while:
 // the longer the one that runs has been running, the longer.
 func (s *suspects) pick(leases []broker.Lease) (run, aside []broker.Lease, wait time.Duration) {
-	if !slices.ContainsFunc(leases, s.are) {
-		return leases, nil, 0
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !slices.ContainsFunc(leases, s.are) {
+		run, s.held = append(leases, s.held...), nil
+		return run, nil, 0
+	}
 	for _, l := range leases {
 		switch {
 		case !s.are(l):
 			run = append(run, l)
-		case s.running:
+		case s.picked:
 			aside = append(aside, l)
 		default:
-			s.running, s.since = true, time.Now()
-			run = append(run, l)
+			s.picked, s.since, s.held = true, time.Now(), []broker.Lease{l}
 		}
 	}
 	return run, aside, max(time.Since(s.since), asideAtLeast)
+}
+
+func (s *suspects) isHeld() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.held) > 0
+}
+
+// letGo returns the one that is held, if any, for it is not to run any more.
+func (s *suspects) letGo() []broker.Lease {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	held := s.held
+	s.held = nil
+	return held
 }
 
 // settled is told of every attempt that was.
@@ -54,21 +79,22 @@ func (s *suspects) settled(settlements []settlement) {
 	for i := range settlements {
 		if s.are(settlements[i].attempt.lease) {
 			s.mu.Lock()
-			s.running = false
+			s.picked = false
 			s.mu.Unlock()
 		}
 	}
 }
 
-// isolate returns the leases that are to run now. The others are handed back.
+// isolate returns the leases that are to run now. Others are held or handed back.
 func (p *pool) isolate(ctx context.Context, leases []broker.Lease) []broker.Lease {
 	run, aside, wait := p.suspects.pick(leases)
 	if len(aside) == 0 {
 		return run
 	}
+	wait = min(wait, max(p.server.opts.LeaseDuration, asideAtLeast))
 	outcomes := make([]broker.Outcome, len(aside))
 	for i, l := range aside {
-		outcomes[i] = broker.Outcome{Lease: l, Status: task.StatusPending, Delay: min(wait, p.server.opts.LeaseDuration)}
+		outcomes[i] = broker.Outcome{Lease: l, Status: task.StatusPending, Delay: wait}
 	}
 	p.server.log.Info("tasks with which workers died again and again run one at a time; these wait", "tasks", len(aside))
 	for i, err := range p.server.broker.Settle(ctx, outcomes) {

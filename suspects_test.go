@@ -61,8 +61,68 @@ func TestLastChancesRunAlone(t *testing.T) {
 	})
 }
 
+// ledger is a broker behind a wire that counts what is leased and not settled.
+type ledger struct {
+	*memory.Broker
+	held atomic.Int32
+}
+
+func (l *ledger) Lease(ctx context.Context, req broker.LeaseRequest) ([]broker.Lease, error) {
+	leases, err := l.Broker.Lease(ctx, req)
+	l.held.Add(int32(len(leases)))
+	return leases, err
+}
+
+func (l *ledger) Settle(ctx context.Context, outcomes []broker.Outcome) []error {
+	time.Sleep(10 * time.Millisecond)
+	errs := l.Broker.Settle(ctx, outcomes)
+	l.held.Add(-int32(len(outcomes)))
+	return errs
+}
+
+// Those that died together do not come in one call: some leases run out a little
+// later than others. Still the one that runs is the only one that is held.
+func TestLastChancesComeOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &ledger{Broker: memory.New(nil)}
+		tasks := lost(t, b.Broker, 6)
+		lease(t, b.Broker, 1, time.Second)
+		lease(t, b.Broker, 5, time.Second+5*time.Millisecond)
+		server := jobsy.NewServer(b, &jobsy.ServerOptions{MaxDeliveries: 3})
+		server.HandleFunc("suspect", func(context.Context, *task.Task) error {
+			time.Sleep(6 * time.Millisecond) // until it kills its process
+			if held := b.held.Load(); held != 1 {
+				t.Errorf("as one of them runs %d are held, want that one alone", held)
+			}
+			return nil
+		})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- server.Run(ctx) }()
+		for _, one := range tasks {
+			if got, err := server.Client().Wait(ctx, one); err != nil || got.Status != task.StatusCompleted {
+				t.Errorf("a task with its last chance: %+v, %v, want it completed", got, err)
+			}
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // lostTwice enqueues tasks and has two workers die with them.
 func lostTwice(t *testing.T, b *memory.Broker, n int) []*task.Task {
+	t.Helper()
+	tasks := lost(t, b, n)
+	lease(t, b, n, time.Second)
+	time.Sleep(2 * time.Second)
+	return tasks
+}
+
+// lost enqueues tasks and has a worker die with them.
+func lost(t *testing.T, b *memory.Broker, n int) []*task.Task {
 	t.Helper()
 	tasks := make([]*task.Task, n)
 	for i := range tasks {
@@ -72,12 +132,16 @@ func lostTwice(t *testing.T, b *memory.Broker, n int) []*task.Task {
 	if err := jobsy.NewClient(b, nil).Enqueue(t.Context(), tasks...); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 {
-		req := broker.LeaseRequest{Worker: "dies", Queues: []string{task.DefaultQueue}, Max: n, Duration: time.Second}
-		if leases, err := b.Lease(t.Context(), req); err != nil || len(leases) != n {
-			t.Fatalf("leased %d tasks, %v, want %d", len(leases), err, n)
-		}
-		time.Sleep(2 * time.Second)
-	}
+	lease(t, b, n, time.Second)
+	time.Sleep(2 * time.Second)
 	return tasks
+}
+
+// lease has a worker hold tasks that will die.
+func lease(t *testing.T, b *memory.Broker, n int, lasts time.Duration) {
+	t.Helper()
+	req := broker.LeaseRequest{Worker: "dies", Queues: []string{task.DefaultQueue}, Max: n, Duration: lasts}
+	if leases, err := b.Lease(t.Context(), req); err != nil || len(leases) != n {
+		t.Fatalf("leased %d tasks, %v, want %d", len(leases), err, n)
+	}
 }
