@@ -48,7 +48,7 @@ func (p *pool) fetch(ctx context.Context) {
 // for it, it returns after a moment, perhaps with none.
 func (p *pool) lease(ctx context.Context) ([]broker.Lease, error) {
 	if p.suspects.isHeld() {
-		moment, cancel := context.WithTimeout(ctx, min(holdFor, p.server.opts.LeaseDuration/4))
+		moment, cancel := context.WithTimeout(ctx, p.suspects.hold)
 		defer cancel()
 		leases, err := p.leaseUntil(moment)
 		if moment.Err() != nil && len(leases) == 0 {

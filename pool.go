@@ -37,7 +37,7 @@ type pool struct {
 
 func newPool(s *Server) *pool {
 	p := &pool{server: s, spares: sync.Pool{New: func() any { return new(task.Task) }}}
-	p.suspects.most = s.opts.MaxDeliveries
+	p.suspects.most, p.suspects.hold = s.opts.MaxDeliveries, min(holdFor, s.opts.LeaseDuration/4)
 	p.backlog = newBacklog(s.opts.Concurrency, p.begin)
 	p.work, p.stop = context.WithCancelCause(context.Background())
 	p.keeper = newKeeper(s.broker, s.opts.LeaseDuration, s.log)

@@ -13,8 +13,8 @@ import (
 const (
 	// asideAtLeast is how long a suspect is put aside at least.
 	asideAtLeast = 200 * time.Millisecond
-	// holdFor is how long a suspect waits at most for a call that brings no
-	// other. It is less than asideAtLeast, or those put aside would be back.
+	// holdFor is how long a suspect waits for others. It is less than
+	// asideAtLeast, or those put aside would be back.
 	holdFor = 100 * time.Millisecond
 )
 
@@ -23,11 +23,13 @@ const (
 // with it. So a server runs one at a time, and hands back the rest of them before
 // that one begins: the next death is not theirs.
 //
-// The leases of those who died together run out together, though not all in one
-// call. So the one that is to run is held until a call has brought no other.
-// What has run out is leased before all else, so none is left then.
+// The leases of those who died together run out together, though they come in
+// several calls, and of several queues. So the one that is to run is held for a
+// while, and until a call has brought no other: what has run out is leased before
+// all else of its queue.
 type suspects struct {
-	most int // deliveries of a task; at most 1: there are no suspects
+	most int           // deliveries of a task; at most 1: there are no suspects
+	hold time.Duration // for so long at least
 
 	mu     sync.Mutex
 	picked bool // one is held or runs
@@ -43,8 +45,10 @@ func (s *suspects) pick(leases []broker.Lease) (run, aside []broker.Lease, wait 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !slices.ContainsFunc(leases, s.are) {
-		run, s.held = append(leases, s.held...), nil
-		return run, nil, 0
+		if time.Since(s.since) >= s.hold {
+			leases, s.held = append(leases, s.held...), nil
+		}
+		return leases, nil, 0
 	}
 	for _, l := range leases {
 		switch {
