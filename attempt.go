@@ -62,7 +62,7 @@ func newAttempts(p *pool, leases []broker.Lease) []*attempt {
 // can be used again, while a handler may keep what it was given for ever.
 func (a *attempt) part() {
 	a.ctx.task, a.task = a.lease.Task, a.pool.spares.Get().(*task.Task)
-	a.ctx.task.CloneInto(a.task)
+	broker.CloneInto(a.task, a.ctx.task)
 	a.lease.Task = a.task
 }
 
@@ -145,7 +145,7 @@ func (a *attempt) admit() (Handler, *broker.Outcome) {
 	if !t.Deadline.IsZero() && !t.StartedAt.Before(t.Deadline) {
 		return nil, a.failed(task.ErrDeadline.Error())
 	}
-	if opts.MaxDeliveries > 0 && t.Deliveries > opts.MaxDeliveries {
+	if opts.MaxDeliveries > 0 && int(t.Deliveries) > opts.MaxDeliveries {
 		reason := fmt.Sprintf("its workers died or lost their lease %d times while they ran it", t.Deliveries-1)
 		return nil, a.failed(reason)
 	}
@@ -225,7 +225,7 @@ func (a *attempt) completed() broker.Outcome {
 
 // cancelled ends the task, with why it was not done.
 func (a *attempt) cancelled(reason string) broker.Outcome {
-	a.task.LastError = task.Cut(reason, maxError)
+	a.task.LastError = broker.Cut(reason, maxError)
 	a.task.EndedAt = a.brokerTime()
 	a.pool.server.log.Info("task cancelled", "task", a.task.ID, "name", a.task.Name, "queue", a.task.Queue,
 		"attempt", a.task.Attempt)
@@ -244,12 +244,12 @@ func (a *attempt) record(err error) {
 	if err != nil {
 		run.Error = err.Error()
 	}
-	a.task.Record(run)
+	broker.AddRun(a.task, run)
 	a.task.Progress = a.ctx.progress()
 }
 
 func (a *attempt) failed(reason string) *broker.Outcome {
-	a.task.LastError = task.Cut(reason, maxError)
+	a.task.LastError = broker.Cut(reason, maxError)
 	a.task.EndedAt = a.brokerTime()
 	a.pool.server.log.Error("task failed", "task", a.task.ID, "name", a.task.Name, "queue", a.task.Queue,
 		"attempt", a.task.Attempt, "error", reason)
@@ -263,7 +263,7 @@ func (a *attempt) retried(err error) broker.Outcome {
 	if at := a.brokerTime().Add(delay); !a.task.Deadline.IsZero() && !at.Before(a.task.Deadline) {
 		return *a.failed(fmt.Sprintf("%v before its next attempt: %v", task.ErrDeadline, err))
 	}
-	a.task.LastError = task.Cut(err.Error(), maxError)
+	a.task.LastError = broker.Cut(err.Error(), maxError)
 	a.pool.server.log.Warn("attempt failed", "task", a.task.ID, "name", a.task.Name, "queue", a.task.Queue,
 		"attempt", a.task.Attempt, "retry in", delay, "error", err)
 	o := a.outcome(task.StatusRetrying)
@@ -275,7 +275,7 @@ func (a *attempt) retried(err error) broker.Outcome {
 // excused has the task run again at no cost, with the error kept.
 func (a *attempt) excused(err error) broker.Outcome {
 	delay := a.delay(err)
-	a.task.LastError = task.Cut(err.Error(), maxError)
+	a.task.LastError = broker.Cut(err.Error(), maxError)
 	return a.snoozed(delay)
 }
 

@@ -50,7 +50,7 @@ func NewClient(b broker.Broker, opts *ClientOptions) *Client {
 		opts = &ClientOptions{}
 	}
 	c := &Client{broker: b, maxPayload: opts.MaxPayload, cancelledRetention: opts.CancelledRetention}
-	c.optErr = task.CheckDuration("ClientOptions.CancelledRetention", c.cancelledRetention)
+	c.optErr = broker.CheckDuration("ClientOptions.CancelledRetention", c.cancelledRetention)
 	orDefault(&c.maxPayload, DefaultMaxPayload)
 	orDefault(&c.cancelledRetention, DefaultFailedRetention)
 	c.cancelledRetention = max(c.cancelledRetention, 0)
@@ -97,7 +97,7 @@ func (c *Client) check(t *task.Task) error {
 	if len(t.Payload) > c.maxPayload {
 		return c.tooLarge(t.Payload)
 	}
-	return t.Prepare()
+	return broker.Prepare(t)
 }
 
 func (c *Client) tooLarge(payload []byte) error {

@@ -85,6 +85,7 @@ var features = map[string]func(*feature){
 	"move":                         moveTasks,
 	"finish a move":                moveAgain,
 	"move one that waits":          moveLatest,
+	"move one put off too long":    moveBeyondDeadline,
 	"move too late":                moveTooLate,
 	"move what cannot be moved":    moveNone,
 	"explain what waits":           explainWaiting,

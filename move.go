@@ -26,7 +26,7 @@ func (c *Client) Move(ctx context.Context, queue string, tasks ...*task.Task) er
 	if err != nil {
 		return err
 	}
-	if err := task.CheckQueue("queue", queue); err != nil {
+	if err := broker.CheckQueue("queue", queue); err != nil {
 		return err
 	}
 	errs := make([]error, len(tasks))
@@ -93,6 +93,9 @@ func (m *mover) copy(ctx context.Context, t *task.Task) (*task.Task, error) {
 		return nil, &task.FieldError{Field: "Gather", Rule: "must not be set to move a task: it has members"}
 	}
 	found.Queue = m.to
+	if late := found.Deadline; !late.IsZero() && found.RunAt.After(late) {
+		found.RunAt = late // it was put off beyond its end, and is not enqueued like that
+	}
 	return found, nil
 }
 

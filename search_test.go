@@ -153,6 +153,20 @@ func moveAgain(f *feature) {
 	f.get(&task.Task{Queue: to, ID: sent.ID}, task.StatusPending)
 }
 
+// A task may be put off beyond its deadline, though it cannot be enqueued so.
+func moveBeyondDeadline(f *feature) {
+	to := f.queue + "-target"
+	sent := f.task("")
+	sent.Deadline = time.Now().Add(time.Hour).Round(time.Second)
+	f.enqueue(sent)
+	lease := f.lease()
+	f.must(errors.Join(f.broker.Settle(f.Context(), []broker.Outcome{{Lease: lease, Status: task.StatusScheduled, Delay: 2 * time.Hour}})...))
+	f.must(f.client.Move(f.Context(), to, sent))
+	if found := f.get(&task.Task{Queue: to, ID: sent.ID}, task.StatusScheduled); !found.RunAt.Equal(sent.Deadline) {
+		f.Errorf("it is due %v, want at its deadline, %v", found.RunAt, sent.Deadline)
+	}
+}
+
 // What waits for the end of another task has nobody to wait for elsewhere.
 func moveLatest(f *feature) {
 	to := f.queue + "-target"

@@ -120,7 +120,7 @@ func (o *ServerOptions) check() (errs []error) {
 		add("Concurrency", "must be 0 for the default, or 1 to 2^20", o.Concurrency)
 	}
 	for name, weight := range o.Queues {
-		if err := task.CheckQueue("ServerOptions.Queues", name); err != nil {
+		if err := broker.CheckQueue("ServerOptions.Queues", name); err != nil {
 			errs = append(errs, err)
 		}
 		if weight < 1 {
@@ -128,7 +128,7 @@ func (o *ServerOptions) check() (errs []error) {
 		}
 	}
 	if o.Name != "" {
-		if err := task.CheckName("ServerOptions.Name", o.Name); err != nil {
+		if err := broker.CheckName("ServerOptions.Name", o.Name); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -139,7 +139,7 @@ func (o *ServerOptions) check() (errs []error) {
 		add("MaxDeliveries", "must be 0 for the default, -1 for no bound, or positive", o.MaxDeliveries)
 	}
 	for field, d := range map[string]time.Duration{"ShutdownTimeout": o.ShutdownTimeout, "FailedRetention": o.FailedRetention} {
-		if err := task.CheckDuration("ServerOptions."+field, d); err != nil {
+		if err := broker.CheckDuration("ServerOptions."+field, d); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -213,7 +213,7 @@ func (s *Server) backoff(name string) task.Backoff {
 }
 
 func (s *Server) checkHandler(name string, fn Handler) error {
-	if err := task.CheckName("handler name", name); err != nil {
+	if err := broker.CheckName("handler name", name); err != nil {
 		return err
 	}
 	if fn == nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -94,8 +95,8 @@ func (d *dashboard) act(w http.ResponseWriter, r *request) error {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if r.role != Operator {
-		d.Logger.Warn("dashboard: change refused", slog.String("user", r.user), slog.String("action", task.Cut(r.PostFormValue("do"), 40)),
-			slog.String("queue", task.Cut(r.PostFormValue("queue"), 128)), slog.String("outcome", "forbidden"))
+		d.Logger.Warn("dashboard: change refused", slog.String("user", r.user), slog.String("action", broker.Cut(r.PostFormValue("do"), 40)),
+			slog.String("queue", broker.Cut(r.PostFormValue("queue"), 128)), slog.String("outcome", "forbidden"))
 		return errForbidden
 	}
 	c, err := d.readChange(r)

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -24,7 +25,7 @@ func (a *app) moveCommand() *cobra.Command {
 	a.completesQueues(c, "to")
 	named := c.Args
 	c.Args = func(c *cobra.Command, args []string) error {
-		if err := task.CheckQueue("--to", to); err != nil {
+		if err := broker.CheckQueue("--to", to); err != nil {
 			return err
 		}
 		return named(c, args)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -70,7 +71,7 @@ func (a *app) scheduleChangeCommand(ch scheduleChange) *cobra.Command {
 
 // queueOfSchedule returns the queue that has a schedule.
 func (s *session) queueOfSchedule(ctx context.Context, queue, schedule string) (string, error) {
-	if err := task.CheckName("SCHEDULE", schedule); err != nil {
+	if err := broker.CheckName("SCHEDULE", schedule); err != nil {
 		return "", err
 	}
 	queues := []string{queue}

@@ -1,12 +1,15 @@
-package task
+package record
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/nex-gen-tech/jobsy/task"
 )
 
 // Messages within the record. Their field numbers, too, never change.
@@ -33,52 +36,33 @@ const (
 	fieldRunStack   = 6
 )
 
-func appendNested(b []byte, field uint64, nested []byte) []byte {
-	b = binary.AppendUvarint(appendTag(b, field, wireBytes), uint64(len(nested)))
-	return append(b, nested...)
-}
-
-func appendFloat(b []byte, field uint64, v float64) []byte {
-	if v == 0 {
+func appendUnique(b []byte, u *task.Unique) []byte {
+	if u.Mode == task.NotUnique {
 		return b
 	}
-	return binary.LittleEndian.AppendUint64(appendTag(b, field, wireFixed64), math.Float64bits(v))
+	n := appendVarint(nil, fieldUniqueMode, uint64(u.Mode))
+	n = appendBytes(n, fieldUniqueKey, u.Key)
+	n = appendSigned(n, fieldUniqueFor, int64(u.For))
+	return appendNested(b, fieldUnique, appendSigned(n, fieldUniqueLimit, int64(u.Limit)))
 }
 
-func (t *Task) appendUnique(b []byte) []byte {
-	if u := t.Unique; u.Mode != NotUnique {
-		n := appendVarint(nil, fieldUniqueMode, uint64(u.Mode))
-		n = appendBytes(n, fieldUniqueKey, u.Key)
-		n = appendSigned(n, fieldUniqueFor, int64(u.For))
-		b = appendNested(b, fieldUnique, appendSigned(n, fieldUniqueLimit, int64(u.Limit)))
+func appendGather(b []byte, g *task.Gather) []byte {
+	if g.Key == "" {
+		return b
 	}
-	if g := t.Gather; g.Key != "" {
-		n := appendBytes(nil, fieldGatherKey, g.Key)
-		n = appendVarint(n, fieldGatherSize, uint64(g.Size))
-		n = appendSigned(n, fieldGatherDelay, int64(g.Delay))
-		b = appendNested(b, fieldGather, appendSigned(n, fieldGatherQuiet, int64(g.Quiet)))
-	}
-	return b
+	n := appendBytes(nil, fieldGatherKey, g.Key)
+	n = appendVarint(n, fieldGatherSize, uint64(g.Size))
+	n = appendSigned(n, fieldGatherDelay, int64(g.Delay))
+	return appendNested(b, fieldGather, appendSigned(n, fieldGatherQuiet, int64(g.Quiet)))
 }
 
-// appendReports appends what handlers and their attempts leave.
-func (t *Task) appendReports(b []byte) []byte {
-	if p := t.Progress; !p.At.IsZero() {
-		b = appendNested(b, fieldProgress, p.append(nil))
-	}
-	for i := range t.History {
-		b = appendNested(b, fieldRun, t.History[i].append(nil))
-	}
-	return b
-}
-
-func (p *Progress) append(b []byte) []byte {
+func appendProgress(b []byte, p *task.Progress) []byte {
 	b = appendFloat(b, fieldProgressFraction, p.Fraction)
 	b = appendBytes(b, fieldProgressText, p.Text)
 	return appendTime(b, fieldProgressAt, p.At)
 }
 
-func (r *Run) append(b []byte) []byte {
+func appendRun(b []byte, r *task.Run) []byte {
 	b = appendVarint(b, fieldRunAttempt, uint64(r.Attempt))
 	b = appendTime(b, fieldRunStart, r.StartedAt)
 	b = appendTime(b, fieldRunEnd, r.EndedAt)
@@ -89,33 +73,30 @@ func (r *Run) append(b []byte) []byte {
 
 // AppendMember appends the field with which the record of a gathered task is
 // made longer by the member t: a record followed by such fields is a record.
-func (t *Task) AppendMember(b []byte) []byte {
-	m := t.member()
-	m.Queue, m.Priority, m.MaxRetry, m.Timeout = DefaultQueue, MediumPriority, DefaultMaxRetry, DefaultTimeout
-	nested, _ := m.MarshalBinary() // its error is always nil
-	return appendNested(b, fieldMember, nested)
+func AppendMember(b []byte, t *task.Task) []byte {
+	m := memberOf(t)
+	fillDefaults(m)
+	return appendNested(b, fieldMember, Encode(m))
 }
 
-// member returns what is kept of a task that is gathered into another.
-func (t *Task) member() *Task {
-	return &Task{
-		ID: t.ID, Name: t.Name, Payload: t.Payload, Headers: t.Headers, EnqueuedAt: t.EnqueuedAt,
-		rare: t.rare,
-	}
+// memberOf returns what is kept of a task that is gathered into another.
+func memberOf(t *task.Task) *task.Task {
+	m := &task.Task{ID: t.ID, Name: t.Name, Payload: t.Payload, Headers: t.Headers, EnqueuedAt: t.EnqueuedAt}
+	m.SetForeign(t.Foreign())
+	return m
 }
 
-// MarshalBinary returns the record of a progress.
-func (p Progress) MarshalBinary() ([]byte, error) { return p.append(nil), nil }
+// EncodeProgress returns the record of a progress.
+func EncodeProgress(p task.Progress) []byte { return appendProgress(nil, &p) }
 
-// UnmarshalBinary sets the progress to what its record says.
-func (p *Progress) UnmarshalBinary(record []byte) error {
-	outer, read := reader{}, Progress{}
-	outer.each(record, read.readField)
-	if outer.err != nil {
-		return fmt.Errorf("%w: %w", ErrRecord, outer.err)
+// DecodeProgress returns the progress of a record. The error is task.ErrRecord.
+func DecodeProgress[R ~string | ~[]byte](record R) (task.Progress, error) {
+	var r reader
+	p := readProgress([]byte(record), &r)
+	if r.err != nil {
+		return task.Progress{}, fmt.Errorf("%w: %w", task.ErrRecord, r.err)
 	}
-	*p = read.tidy()
-	return nil
+	return p, nil
 }
 
 // each reads the fields of a nested message.
@@ -130,11 +111,11 @@ func (r *reader) each(nested []byte, read func(tag uint64, r *reader)) {
 	}
 }
 
-func (u *Unique) read(r *reader) {
+func readUnique(u *task.Unique, r *reader) {
 	r.each(r.bytes(), func(tag uint64, r *reader) {
 		switch tag {
 		case fieldUniqueMode<<3 | wireVarint:
-			u.Mode = UniqueMode(r.bounded(uint64(Latest)))
+			u.Mode = task.UniqueMode(r.bounded(uint64(task.Latest)))
 		case fieldUniqueKey<<3 | wireBytes:
 			u.Key = string(r.bytes())
 		case fieldUniqueFor<<3 | wireVarint:
@@ -145,18 +126,18 @@ func (u *Unique) read(r *reader) {
 			r.skip(tag & 7)
 		}
 	})
-	if u.Mode == NotUnique {
-		*u = Unique{}
+	if u.Mode == task.NotUnique {
+		*u = task.Unique{}
 	}
 }
 
-func (g *Gather) read(r *reader) {
+func readGather(g *task.Gather, r *reader) {
 	r.each(r.bytes(), func(tag uint64, r *reader) {
 		switch tag {
 		case fieldGatherKey<<3 | wireBytes:
 			g.Key = string(r.bytes())
 		case fieldGatherSize<<3 | wireVarint:
-			g.Size = int(r.bounded(maxGatherSize))
+			g.Size = int(r.bounded(task.MaxGatherSize))
 		case fieldGatherDelay<<3 | wireVarint:
 			g.Delay = time.Duration(r.signed())
 		case fieldGatherQuiet<<3 | wireVarint:
@@ -166,20 +147,29 @@ func (g *Gather) read(r *reader) {
 		}
 	})
 	if g.Key == "" {
-		*g = Gather{}
+		*g = task.Gather{}
 	}
 }
 
-func (p *Progress) read(r *reader) {
-	r.each(r.bytes(), p.readField)
-	*p = p.tidy()
+// fillGather writes into zero fields what the schema says that they mean.
+func fillGather(g *task.Gather) {
+	if g.Key == "" {
+		return
+	}
+	g.Size = cmp.Or(g.Size, task.DefaultGatherSize)
+	g.Delay = cmp.Or(g.Delay, task.DefaultGatherDelay)
+	if g.Quiet == 0 || g.Quiet > g.Delay {
+		g.Quiet = g.Delay
+	}
 }
 
-// tidy makes of what was read what can be written: nothing that was never
+// readProgress makes of what it reads what can be written: nothing that was never
 // reported, and a fraction that is one.
-func (p Progress) tidy() Progress {
+func readProgress(nested []byte, r *reader) task.Progress {
+	var p task.Progress
+	r.each(nested, func(tag uint64, r *reader) { readProgressField(&p, tag, r) })
 	if p.At.IsZero() {
-		return Progress{}
+		return task.Progress{}
 	}
 	if !(p.Fraction > 0) { // NaN, too
 		p.Fraction = 0
@@ -188,7 +178,7 @@ func (p Progress) tidy() Progress {
 	return p
 }
 
-func (p *Progress) readField(tag uint64, r *reader) {
+func readProgressField(p *task.Progress, tag uint64, r *reader) {
 	switch tag {
 	case fieldProgressFraction<<3 | wireFixed64:
 		if raw := r.take(8); len(raw) == 8 {
@@ -203,8 +193,7 @@ func (p *Progress) readField(tag uint64, r *reader) {
 	}
 }
 
-func (t *Task) readRun(r *reader) {
-	var run Run
+func readRun(r *reader) (run task.Run) {
 	r.each(r.bytes(), func(tag uint64, r *reader) {
 		switch tag {
 		case fieldRunAttempt<<3 | wireVarint:
@@ -223,18 +212,18 @@ func (t *Task) readRun(r *reader) {
 			r.skip(tag & 7)
 		}
 	})
-	t.History = append(t.History, run)
+	return run
 }
 
 // readMember reads a member, which has no members of its own.
-func (t *Task) readMember(r *reader) {
+func readMember(t *task.Task, r *reader) {
 	if r.nested {
 		r.fail("a member with members")
 		return
 	}
-	m, inner := new(Task), reader{rest: r.bytes(), nested: true}
+	m, inner := new(task.Task), reader{rest: r.bytes(), nested: true}
 	for len(inner.rest) > 0 && inner.err == nil {
-		m.readField(&inner)
+		readField(m, &inner)
 	}
 	switch {
 	case inner.err != nil:
@@ -242,8 +231,8 @@ func (t *Task) readMember(r *reader) {
 	case m.ID == uuid.Nil || m.Name == "":
 		r.fail("member: id and name must be there")
 	default:
-		m = m.member()
-		m.fillDefaults()
+		m = memberOf(m)
+		fillDefaults(m)
 		t.Members = append(t.Members, m)
 	}
 }

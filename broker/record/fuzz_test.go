@@ -1,11 +1,14 @@
-package task_test
+package record_test
 
 import (
+	"bytes"
 	"errors"
-	"reflect"
 	"testing"
 	"time"
 
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
+	"github.com/nex-gen-tech/jobsy/internal/tasktest"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -28,24 +31,23 @@ func FuzzFields(f *testing.F) {
 		if size != 0 {
 			one.Gather = task.Gather{Key: key, Size: size, Delay: one.Timeout, Quiet: one.Timeout}
 		}
-		if err := one.Prepare(); err != nil {
+		if err := broker.Prepare(one); err != nil {
 			var field *task.FieldError
 			if !errors.As(err, &field) || field.Field == "" || field.Rule == "" {
 				t.Errorf("Prepare: %v, want a *task.FieldError that says which and why", err)
 			}
 			return
 		}
-		record, err := one.MarshalBinary()
-		if err != nil {
-			t.Fatal(err)
-		}
-		back, err := task.Decode(string(record), one.ID)
+		kept := record.Encode(one)
+		back, err := record.Decode(string(kept), one.ID)
 		if err != nil {
 			t.Fatalf("the record of a task that was taken: %v", err)
 		}
-		again, _ := back.MarshalBinary()
-		if !reflect.DeepEqual(record, again) {
-			t.Errorf("the record changes: %x, then %x", record, again)
+		if diff := tasktest.Differ(one, back); diff != "" {
+			t.Errorf("the record says other than the task: %s", diff)
+		}
+		if again := record.Encode(back); !bytes.Equal(kept, again) {
+			t.Errorf("the record changes: %x, then %x", kept, again)
 		}
 	})
 }

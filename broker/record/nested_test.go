@@ -1,4 +1,4 @@
-package task_test
+package record_test
 
 import (
 	"bytes"
@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/nex-gen-tech/jobsy/broker/record"
+	"github.com/nex-gen-tech/jobsy/internal/tasktest"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -52,7 +53,7 @@ func TestRecordOfNestedMessages(t *testing.T) {
 	if got := encode(t, want); !bytes.Equal(got, record) {
 		t.Errorf("the wire format has changed: got\n%x, want\n%x", got, record)
 	}
-	if diff := differ(want, decode(t, record)); diff != "" {
+	if diff := tasktest.Differ(want, decode(t, record)); diff != "" {
 		t.Errorf("the wire format has changed: %s", diff)
 	}
 }
@@ -66,7 +67,7 @@ func TestRecordSkipsUnknownFieldsOfNestedMessages(t *testing.T) {
 	record := proto{}.bytes(2, rawID()).bytes(3, []byte("n")).
 		bytes(14, proto{}.bytes(99, []byte("x")).varint(1, 5).fixed32(77, 1)).
 		bytes(15, proto{}.varint(99, 1)).bytes(25, proto{}.varint(99, 1))
-	if diff := differ(want, decode(t, record)); diff != "" {
+	if diff := tasktest.Differ(want, decode(t, record)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -90,8 +91,8 @@ func TestRecordOfMalformedNestedMessages(t *testing.T) {
 			cases[fmt.Sprint(field, " ", garbage)] = ok.bytes(field, raw)
 		}
 	}
-	for name, record := range cases {
-		if err := new(task.Task).UnmarshalBinary(record); !errors.Is(err, task.ErrRecord) {
+	for name, kept := range cases {
+		if _, err := record.Decode(kept, uuid.Nil); !errors.Is(err, task.ErrRecord) {
 			t.Errorf("%s: error is %v, want ErrRecord", name, err)
 		}
 	}
@@ -99,18 +100,18 @@ func TestRecordOfMalformedNestedMessages(t *testing.T) {
 
 func TestRecordGrowsByMembers(t *testing.T) {
 	t.Parallel()
-	r := newRandom(t)
+	r := tasktest.NewRandom(t)
 	want := goldenNestedTask()
-	record := encode(t, want)
+	kept := encode(t, want)
 	for range 3 {
-		m := randomTask(r)
-		record = m.AppendMember(record)
+		m := tasktest.Random(r)
+		kept = record.AppendMember(kept, m)
 		want.Members = append(want.Members, &task.Task{
 			ID: m.ID, Name: m.Name, Payload: m.Payload, Headers: m.Headers, EnqueuedAt: m.EnqueuedAt,
 			Queue: want.Queue, Priority: task.MediumPriority, MaxRetry: task.DefaultMaxRetry, Timeout: task.DefaultTimeout,
 		})
 	}
-	if diff := differ(want, decode(t, record)); diff != "" {
+	if diff := tasktest.Differ(want, decode(t, kept)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -120,9 +121,7 @@ func TestProgressRoundTrip(t *testing.T) {
 	for _, want := range []task.Progress{
 		{}, {Fraction: 1, At: time.Unix(0, 1)}, {Fraction: 0.25, Text: "a → b", At: time.Unix(7, 7)}, {At: time.Unix(0, 0)},
 	} {
-		record, err := want.MarshalBinary()
-		got := task.Progress{Text: "before"}
-		if err := errors.Join(err, got.UnmarshalBinary(record)); err != nil || got != want {
+		if got, err := record.DecodeProgress(record.EncodeProgress(want)); err != nil || got != want {
 			t.Errorf("got %v, %v, want %v", got, err, want)
 		}
 	}
@@ -130,31 +129,35 @@ func TestProgressRoundTrip(t *testing.T) {
 
 func TestProgressThatIsNone(t *testing.T) {
 	t.Parallel()
-	before := task.Progress{Text: "before", At: time.Unix(1, 0)}
-	got := before
-	if err := got.UnmarshalBinary([]byte{0, 1}); !errors.Is(err, task.ErrRecord) || got != before {
-		t.Errorf("garbage is read as %v, %v, want ErrRecord and no change", got, err)
+	if got, err := record.DecodeProgress([]byte{0, 1}); !errors.Is(err, task.ErrRecord) || got != (task.Progress{}) {
+		t.Errorf("garbage is read as %v, %v, want ErrRecord", got, err)
 	}
 	for fraction, want := range map[float64]float64{math.Inf(1): 1, math.Inf(-1): 0, -0.5: 0, 7: 1, math.NaN(): 0} {
-		record := proto{}.fixed64(1, math.Float64bits(fraction)).fixed64(3, 1)
-		if err := got.UnmarshalBinary(record); err != nil || got.Fraction != want {
+		kept := proto{}.fixed64(1, math.Float64bits(fraction)).fixed64(3, 1)
+		if got, err := record.DecodeProgress(string(kept)); err != nil || got.Fraction != want {
 			t.Errorf("a fraction of %v is read as %v, %v, want %v", fraction, got.Fraction, err, want)
 		}
 	}
 }
 
-func TestHistoryIsCutToText(t *testing.T) {
+// A record that members are appended to is the record of a group.
+func TestAppendMember(t *testing.T) {
 	t.Parallel()
-	kept := task.New("n", nil)
-	kept.Record(task.Run{Error: "\xff" + strings.Repeat("é", 1<<10), Stack: strings.Repeat("s", 1<<14)})
-	run := kept.History[0]
-	if len(run.Error) > 1<<10+8 || !strings.HasPrefix(run.Error, "\uFFFDéé") || !strings.HasSuffix(run.Error, "…") {
-		t.Errorf("the error is kept as %d bytes %.20q", len(run.Error), run.Error)
+	leader := minimal()
+	member := &task.Task{ID: uuid.New(), Name: "m", Payload: []byte("p"), Headers: map[string]string{"a": "b"}, EnqueuedAt: time.Unix(0, 5)}
+	group := decode(t, record.AppendMember(record.AppendMember(encode(t, leader), member), member))
+	if len(group.Members) != 2 {
+		t.Fatalf("the group has %d members, want 2", len(group.Members))
 	}
-	if run.Stack != strings.Repeat("s", 4<<10)+"…" {
-		t.Errorf("the stack is kept as %d bytes", len(run.Stack))
+	got := group.Members[1]
+	if got.ID != member.ID || got.Name != "m" || string(got.Payload) != "p" || got.Headers["a"] != "b" || !got.EnqueuedAt.Equal(member.EnqueuedAt) {
+		t.Errorf("a member is %+v", got)
 	}
-	if got := task.Cut("short", 5); got != "short" {
-		t.Errorf("a text that fits is cut to %q", got)
+	nested := decode(t, encode(t, group))
+	if _, err := record.Decode(proto(encode(t, leader)).bytes(27, encode(t, nested)), uuid.Nil); !errors.Is(err, task.ErrRecord) {
+		t.Errorf("a member with members is %v, want ErrRecord", err)
+	}
+	if _, err := record.Decode(proto(encode(t, leader)).bytes(27, []byte{0xff}), uuid.Nil); !errors.Is(err, task.ErrRecord) {
+		t.Errorf("a member of garbage is %v, want ErrRecord", err)
 	}
 }

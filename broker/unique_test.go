@@ -1,4 +1,4 @@
-package task_test
+package broker_test
 
 import (
 	"errors"
@@ -6,8 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -40,7 +39,7 @@ func TestUniqueAndGatherRules(t *testing.T) {
 		"gathered later":         {task.Task{RunAt: time.Now(), Gather: task.Gather{Key: "k"}}, "RunAt"},
 	} {
 		c.task.Name = "n"
-		err := c.task.Prepare()
+		err := broker.Prepare(&c.task)
 		var field *task.FieldError
 		switch {
 		case c.field == "" && err != nil:
@@ -58,7 +57,7 @@ func TestUniqueBorderlineValues(t *testing.T) {
 		{Mode: task.Throttle, For: time.Millisecond}, {Mode: task.Debounce, For: 1e9, Limit: 1e9},
 	} {
 		got := &task.Task{Name: "n", Unique: u, RunAt: time.Now()}
-		if err := got.Prepare(); err != nil || got.Unique != u {
+		if err := broker.Prepare(got); err != nil || got.Unique != u {
 			t.Errorf("%+v is prepared as %+v, %v", u, got.Unique, err)
 		}
 	}
@@ -74,7 +73,7 @@ func TestGatherDefaults(t *testing.T) {
 		{Key: "k", Quiet: 5, Size: 1000}: {Key: "k", Size: 1000, Delay: time.Minute, Quiet: 5},
 	} {
 		got := &task.Task{Name: "n", Gather: given}
-		if err := got.Prepare(); err != nil || got.Gather != want {
+		if err := broker.Prepare(got); err != nil || got.Gather != want {
 			t.Errorf("%+v is prepared as %+v, %v, want %+v", given, got.Gather, err, want)
 		}
 	}
@@ -84,7 +83,7 @@ func TestGatherDefaults(t *testing.T) {
 func TestLockKey(t *testing.T) {
 	t.Parallel()
 	key := func(name, payload string, u task.Unique, gather string) string {
-		return (&task.Task{Name: name, Payload: []byte(payload), Unique: u, Gather: task.Gather{Key: gather}}).LockKey()
+		return broker.LockKey(&task.Task{Name: name, Payload: []byte(payload), Unique: u, Gather: task.Gather{Key: gather}})
 	}
 	ended, given, latest := task.Unique{Mode: task.UntilEnded}, task.Unique{Mode: task.UntilEnded, Key: "k"}, task.Unique{Mode: task.Latest}
 	if k := key("n", "p", task.Unique{}, ""); k != "" {
@@ -109,41 +108,5 @@ func TestLockKey(t *testing.T) {
 			t.Errorf("two that do not exclude each other have key %q", k)
 		}
 		all[k] = true
-	}
-}
-
-func TestHistoryIsBounded(t *testing.T) {
-	t.Parallel()
-	var ran task.Task
-	for i := range 12 {
-		ran.Record(task.Run{Attempt: i + 1, Error: strings.Repeat("e", 2000), Stack: strings.Repeat("s", 5000) + "\xff"})
-	}
-	if len(ran.History) != 10 || ran.History[0].Attempt != 3 || ran.History[9].Attempt != 12 {
-		t.Fatalf("History has %d runs, the first is %d, want the last ten of twelve", len(ran.History), ran.History[0].Attempt)
-	}
-	if r := ran.History[0]; len(r.Error) > 1<<10+3 || len(r.Stack) > 4<<10+3 {
-		t.Errorf("a run has %d bytes of error and %d of stack", len(r.Error), len(r.Stack))
-	}
-}
-
-// A record that members are appended to is the record of a group.
-func TestAppendMember(t *testing.T) {
-	t.Parallel()
-	leader := minimal()
-	member := &task.Task{ID: uuid.New(), Name: "m", Payload: []byte("p"), Headers: map[string]string{"a": "b"}, EnqueuedAt: time.Unix(0, 5)}
-	group := decode(t, member.AppendMember(member.AppendMember(encode(t, leader))))
-	if len(group.Members) != 2 {
-		t.Fatalf("the group has %d members, want 2", len(group.Members))
-	}
-	got := group.Members[1]
-	if got.ID != member.ID || got.Name != "m" || string(got.Payload) != "p" || got.Headers["a"] != "b" || !got.EnqueuedAt.Equal(member.EnqueuedAt) {
-		t.Errorf("a member is %+v", got)
-	}
-	nested := decode(t, encode(t, group))
-	if err := new(task.Task).UnmarshalBinary(proto(encode(t, leader)).bytes(27, encode(t, nested))); !errors.Is(err, task.ErrRecord) {
-		t.Errorf("a member with members is %v, want ErrRecord", err)
-	}
-	if err := new(task.Task).UnmarshalBinary(proto(encode(t, leader)).bytes(27, []byte{0xff})); !errors.Is(err, task.ErrRecord) {
-		t.Errorf("a member of garbage is %v, want ErrRecord", err)
 	}
 }

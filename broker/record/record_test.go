@@ -1,4 +1,4 @@
-package task_test
+package record_test
 
 import (
 	"bytes"
@@ -12,35 +12,34 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
+	"github.com/nex-gen-tech/jobsy/internal/tasktest"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
 func encode(tb testing.TB, t *task.Task) []byte {
 	tb.Helper()
-	record, err := t.MarshalBinary()
-	if err != nil {
-		tb.Fatalf("MarshalBinary: %v", err)
-	}
-	return record
+	return record.Encode(t)
 }
 
-func decode(tb testing.TB, record []byte) *task.Task {
+func decode(tb testing.TB, kept []byte) *task.Task {
 	tb.Helper()
-	t := new(task.Task)
-	if err := t.UnmarshalBinary(record); err != nil {
-		tb.Fatalf("UnmarshalBinary(%x): %v", record, err)
+	t, err := record.Decode(kept, uuid.Nil)
+	if err != nil {
+		tb.Fatalf("Decode(%x): %v", kept, err)
 	}
 	return t
 }
 
 func TestRecordRoundTrip(t *testing.T) {
 	t.Parallel()
-	r := newRandom(t)
+	r := tasktest.NewRandom(t)
 	for range 2000 {
-		want := randomTask(r)
+		want := tasktest.Random(r)
 		record := encode(t, want)
 		got := decode(t, record)
-		if diff := differ(want, got); diff != "" {
+		if diff := tasktest.Differ(want, got); diff != "" {
 			t.Fatalf("differs after a round trip: %s", diff)
 		}
 		if again := encode(t, got); !bytes.Equal(record, again) {
@@ -52,7 +51,7 @@ func TestRecordRoundTrip(t *testing.T) {
 // Each field by itself: that a record has it does not hang on another field.
 func TestRecordRoundTripOfEachField(t *testing.T) {
 	t.Parallel()
-	full := reflect.ValueOf(randomTask(newRandom(t))).Elem()
+	full := reflect.ValueOf(tasktest.Random(tasktest.NewRandom(t))).Elem()
 	for _, field := range reflect.VisibleFields(full.Type()) {
 		if !field.IsExported() {
 			continue
@@ -61,13 +60,13 @@ func TestRecordRoundTripOfEachField(t *testing.T) {
 		fillDefaults(want)
 		value := full.FieldByIndex(field.Index)
 		if value.IsZero() {
-			t.Fatalf("randomTask leaves %s out", field.Name)
+			t.Fatalf("tasktest.Random leaves %s out", field.Name)
 		}
 		reflect.ValueOf(want).Elem().FieldByIndex(field.Index).Set(value)
 		for _, m := range want.Members {
 			m.Queue = want.Queue
 		}
-		if diff := differ(want, decode(t, encode(t, want))); diff != "" {
+		if diff := tasktest.Differ(want, decode(t, encode(t, want))); diff != "" {
 			t.Errorf("differs after a round trip: %s", diff)
 		}
 	}
@@ -90,7 +89,7 @@ func TestRecordLeavesDefaultsOut(t *testing.T) {
 	if !bytes.Equal(record, short) {
 		t.Errorf("the record of a task at its defaults is %x, want %x", record, short)
 	}
-	if diff := differ(want, decode(t, record)); diff != "" {
+	if diff := tasktest.Differ(want, decode(t, record)); diff != "" {
 		t.Errorf("defaults are not filled back: %s", diff)
 	}
 }
@@ -104,11 +103,11 @@ func TestRecordWithDefaultsSpelledOut(t *testing.T) {
 	record := proto{}.bytes(2, want.ID[:]).bytes(3, []byte("n")).bytes(4, nil).bytes(6, nil).
 		varint(7, 0).varint(9, 0).varint(10, 0).varint(12, 0).bytes(16, nil).varint(17, 0).
 		bytes(18, nil).bytes(19, nil).varint(22, 0).varint(23, 0).bytes(24, nil)
-	if diff := differ(want, decode(t, record)); diff != "" {
+	if diff := tasktest.Differ(want, decode(t, record)); diff != "" {
 		t.Error(diff)
 	}
 	record = record.bytes(6, []byte("default")).varint(7, 128).varint(9, 50).varint(10, 3_600_000_000_000)
-	if diff := differ(want, decode(t, record)); diff != "" {
+	if diff := tasktest.Differ(want, decode(t, record)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -116,7 +115,7 @@ func TestRecordWithDefaultsSpelledOut(t *testing.T) {
 func TestRecordUnknownFieldsSurvive(t *testing.T) {
 	t.Parallel()
 	before := proto{}.varint(15, 300)
-	unknown := before.bytes(28, []byte("of a newer version")).fixed64(99, 7).fixed32(1<<29-1, 9).
+	unknown := before.bytes(30, []byte("of a newer version")).fixed64(99, 7).fixed32(1<<29-1, 9).
 		bytes(9, []byte("a known number of another type"))
 	record := slices.Concat(before, encode(t, minimal()), unknown[len(before):])
 
@@ -128,14 +127,14 @@ func TestRecordUnknownFieldsSurvive(t *testing.T) {
 			t.Errorf("%s: unknown fields are gone: %x does not end in %x", name, again, unknown)
 		}
 		got := decode(t, again)
-		if diff := differ(changed, got); diff != "" {
+		if diff := tasktest.Differ(changed, got); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 		if !bytes.Equal(encode(t, got), again) {
 			t.Errorf("%s: unknown fields change with each round trip", name)
 		}
 	}
-	if err := changed.Prepare(); err != nil || !bytes.HasSuffix(encode(t, changed), unknown) {
+	if err := broker.Prepare(changed); err != nil || !bytes.HasSuffix(encode(t, changed), unknown) {
 		t.Errorf("Prepare drops unknown fields, or fails: %v", err)
 	}
 }
@@ -143,7 +142,7 @@ func TestRecordUnknownFieldsSurvive(t *testing.T) {
 // The record must not alias what it was read from.
 func TestRecordIsNotKept(t *testing.T) {
 	t.Parallel()
-	want := randomTask(newRandom(t))
+	want := tasktest.Random(tasktest.NewRandom(t))
 	record := slices.Concat(encode(t, want), proto{}.bytes(99, []byte("unknown")))
 	kept := slices.Clone(record)
 	got := decode(t, record)
@@ -162,9 +161,9 @@ func TestRecordIsNotKept(t *testing.T) {
 
 func TestRecordAppends(t *testing.T) {
 	t.Parallel()
-	got, err := minimal().AppendBinary([]byte("before"))
-	if want := append([]byte("before"), encode(t, minimal())...); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("AppendBinary returned %x, %v, want %x", got, err, want)
+	got := record.Append([]byte("before"), minimal())
+	if want := append([]byte("before"), encode(t, minimal())...); !bytes.Equal(got, want) {
+		t.Errorf("Append returned %x, want %x", got, want)
 	}
 }
 
@@ -201,8 +200,7 @@ func TestRecordHeadersAreOrdered(t *testing.T) {
 func TestRecordOfNewerVersion(t *testing.T) {
 	t.Parallel()
 	for _, version := range []uint64{2, 3, math.MaxUint64} {
-		record := proto{}.varint(1, version).bytes(2, rawID()).bytes(3, []byte("n"))
-		err := new(task.Task).UnmarshalBinary(record)
+		_, err := record.Decode(proto{}.varint(1, version).bytes(2, rawID()).bytes(3, []byte("n")), uuid.Nil)
 		if !errors.Is(err, task.ErrRecord) || !strings.Contains(err.Error(), "newer than 1") {
 			t.Errorf("version %d: %v", version, err)
 		}
@@ -213,7 +211,6 @@ func rawID() []byte { id := minimal().ID; return id[:] }
 
 func TestRecordMalformed(t *testing.T) {
 	t.Parallel()
-	r := newRandom(t)
 	ok := slices.Clip(proto{}.varint(1, 1).bytes(2, rawID()).bytes(3, []byte("n")))
 	decode(t, ok)
 	cases := map[string][]byte{
@@ -241,47 +238,37 @@ func TestRecordMalformed(t *testing.T) {
 		"priority -1":                  ok.varint(7, math.MaxUint64),
 		"attempt over 31 bits":         ok.varint(17, 1<<31),
 		"deliveries over 31 bits":      ok.varint(22, 1<<31),
+		"snoozes over 31 bits":         ok.varint(28, 1<<31),
+		"excused over 31 bits":         ok.varint(29, 1<<31),
 		"token over 53 bits":           ok.varint(23, 1<<53+1),
 		"header with a cut key":        ok.bytes(5, []byte{1<<3 | 2, 9, 'a'}),
 		"header with field number 0":   ok.bytes(5, []byte{0, 0}),
 		"header with a cut unknown":    ok.bytes(5, []byte{3<<3 | 1, 0}),
 		"a good field after a bad one": append(append(ok, 0, 1), proto{}.bytes(4, []byte("x"))...),
 	}
-	for name, record := range cases {
-		before := randomTask(r)
-		got := before.Clone()
-		err := got.UnmarshalBinary(record)
-		if !errors.Is(err, task.ErrRecord) {
-			t.Errorf("%s: error is %v, want ErrRecord", name, err)
-		}
-		if diff := differ(before, got); diff != "" {
-			t.Errorf("%s: the task has changed: %s", name, diff)
+	for name, kept := range cases {
+		if got, err := record.Decode(kept, uuid.Nil); !errors.Is(err, task.ErrRecord) || got != nil {
+			t.Errorf("%s: decoded %+v, %v, want ErrRecord", name, got, err)
 		}
 	}
 }
 
-// A record that was cut, or in which bits have flipped, is read or refused,
-// and a refused one leaves the task alone.
+// A record that was cut, or in which bits have flipped, is read or refused.
 func TestRecordDamaged(t *testing.T) {
 	t.Parallel()
-	r := newRandom(t)
-	record := encode(t, randomTask(r))
+	r := tasktest.NewRandom(t)
+	whole := encode(t, tasktest.Random(r))
 	try := func(damaged []byte) {
-		got := minimal()
-		if err := got.UnmarshalBinary(damaged); err == nil {
-			return
-		} else if !errors.Is(err, task.ErrRecord) {
-			t.Fatalf("%x: error is %v, want ErrRecord", damaged, err)
-		}
-		if diff := differ(minimal(), got); diff != "" {
-			t.Fatalf("%x: the task has changed: %s", damaged, diff)
+		got, err := record.Decode(damaged, uuid.Nil)
+		if (got == nil) == (err == nil) || err != nil && !errors.Is(err, task.ErrRecord) {
+			t.Fatalf("%x: decoded %+v, %v, want a task or ErrRecord", damaged, got, err)
 		}
 	}
-	for n := range record {
-		try(record[:n])
+	for n := range whole {
+		try(whole[:n])
 	}
 	for range 20_000 {
-		damaged := slices.Clone(record)
+		damaged := slices.Clone(whole)
 		for range 1 + r.IntN(3) {
 			damaged[r.IntN(len(damaged))] ^= 1 << r.IntN(8)
 		}
@@ -294,19 +281,19 @@ func TestDecodeTakesTheIDFromWhereTheRecordIsKept(t *testing.T) {
 	whole := task.New("work", []byte("payload"))
 	bare := whole.Clone()
 	bare.ID = uuid.Nil
-	record, _ := bare.MarshalBinary()
-	got, err := task.Decode(string(record), whole.ID)
+	kept := string(record.Encode(bare))
+	got, err := record.Decode(kept, whole.ID)
 	if err != nil || got.ID != whole.ID || string(got.Payload) != "payload" {
 		t.Errorf("decoded %+v, %v", got, err)
 	}
-	if _, err := task.Decode(string(record), uuid.Nil); !errors.Is(err, task.ErrRecord) {
+	if _, err := record.Decode(kept, uuid.Nil); !errors.Is(err, task.ErrRecord) {
 		t.Errorf("a record without an id anywhere: %v, want ErrRecord", err)
 	}
-	record, _ = whole.MarshalBinary()
-	if _, err := task.Decode(string(record), uuid.New()); !errors.Is(err, task.ErrRecord) {
+	kept = string(record.Encode(whole))
+	if _, err := record.Decode(kept, uuid.New()); !errors.Is(err, task.ErrRecord) {
 		t.Errorf("a record under another id: %v, want ErrRecord", err)
 	}
-	if got, err := task.Decode(string(record), whole.ID); err != nil || got.ID != whole.ID {
+	if got, err := record.Decode(kept, whole.ID); err != nil || got.ID != whole.ID {
 		t.Errorf("a record under its id: %+v, %v", got, err)
 	}
 }

@@ -1,4 +1,5 @@
-package task_test
+// Package tasktest has random tasks, and says in what two differ.
+package tasktest
 
 import (
 	"fmt"
@@ -13,9 +14,9 @@ import (
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
-// differ names the exported fields in which two tasks differ. Times are equal
+// Differ names the exported fields in which two tasks differ. Times are equal
 // if they are the same instant, and nil is as empty as empty is.
-func differ(a, b *task.Task) string {
+func Differ(a, b *task.Task) string {
 	var found []string
 	x, y := reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem()
 	for _, field := range reflect.VisibleFields(x.Type()) {
@@ -40,23 +41,24 @@ func same(v, w reflect.Value) bool {
 	return reflect.DeepEqual(v.Interface(), w.Interface())
 }
 
-// newRandom returns a source of random values whose seed is logged.
-func newRandom(t testing.TB) *rand.Rand {
+// NewRandom returns a source of random values whose seed is logged.
+func NewRandom(t testing.TB) *rand.Rand {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-// randomTask returns a task with every field set, to a value that is not its
+// Random returns a task with every field set, to a value that is not its
 // default.
-func randomTask(r *rand.Rand) *task.Task {
+func Random(r *rand.Rand) *task.Task {
 	t := &task.Task{
 		Name: "n" + text(r, 60), Payload: raw(r, 1+r.IntN(300)), Headers: map[string]string{"": text(r, 9)},
 		Queue: "q" + text(r, 30), Priority: pick(r, 1, 127, 129, 255, 1+task.Priority(r.IntN(100))),
 		RunAt: instant(r), Deadline: instant(r), EnqueuedAt: instant(r), StartedAt: instant(r), EndedAt: instant(r),
 		MaxRetry: pick(r, -1, 1, 24, 26, 1<<30), Timeout: pick(r, -1, 1, time.Hour, 1<<63-1),
 		Retention: pick(r, 1, time.Hour, 1<<63-1), Status: pick(r, task.Statuses()...),
-		Attempt: pick(r, 1, 127, 128, 1<<31-1), Deliveries: pick(r, 1, 300, 1<<31-1), Token: pick(r, 1, 1<<53, 1+r.Int64N(1<<40)),
+		Attempt: pick(r, 1, 127, 128, 1<<31-1), Snoozes: pick[int32](r, 1, 128, 1<<31-1), Excused: pick[int32](r, 1, 128, 1<<31-1),
+		Deliveries: pick[int32](r, 1, 300, 1<<31-1), Token: pick(r, 1, 1<<53, 1+r.Int64N(1<<40)),
 		LastError: "e" + text(r, 300), Result: raw(r, 1+r.IntN(300)), Worker: "w" + text(r, 30),
 	}
 	copy(t.ID[:], raw(r, len(uuid.Nil)))
@@ -76,6 +78,20 @@ func randomTask(r *rand.Rand) *task.Task {
 		t.Members = append(t.Members, randomMember(r, t.Queue))
 	}
 	return t
+}
+
+// Spoil changes all that a task's fields point to, in place.
+func Spoil(t *task.Task) {
+	clear(t.Payload)
+	clear(t.Result)
+	clear(t.History)
+	for key := range t.Headers {
+		t.Headers[key] += "!"
+	}
+	for i, m := range t.Members {
+		Spoil(m)
+		m.Name, t.Members[i] = "spoiled", nil
+	}
 }
 
 func randomMember(r *rand.Rand, queue string) *task.Task {
