@@ -59,7 +59,7 @@ func (a *app) edited(ctx context.Context, s *session, t *task.Task) error {
 	if !a.json {
 		return a.say("task %s is changed", t.ID)
 	}
-	now, err := s.Get(ctx, t)
+	now, err := s.tasks.Get(ctx, t)
 	if err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ func (a *app) enqueueCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := s.Enqueue(ctx, t); err != nil {
+		if err := s.tasks.Enqueue(ctx, t); err != nil {
 			return err
 		}
 		if o.wait {
@@ -198,7 +198,7 @@ func parseUnique(text string) (task.UniqueMode, error) {
 
 // await shows a task once it has ended.
 func (a *app) await(ctx context.Context, s *session, t *task.Task) error {
-	ended, err := s.Wait(ctx, t)
+	ended, err := s.tasks.Wait(ctx, t)
 	if ended == nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package jobsy
+package admin
 
 import (
 	"strings"

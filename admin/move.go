@@ -1,4 +1,4 @@
-package jobsy
+package admin
 
 import (
 	"context"
@@ -6,14 +6,15 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/nex-gen-tech/jobsy"
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
 // Move puts waiting tasks into another queue, under their IDs and with the same due
 // times. There they begin anew, with all their retries and without history. It is
-// task.ErrRunning for a task that runs, task.ErrEnded for one that has ended (Retry
-// it there where it is), task.ErrNotFound for one that is gone, and a
+// task.ErrRunning for a task that runs, task.ErrEnded for one that has ended (retry
+// it where it is), task.ErrNotFound for one that is gone, and a
 // *task.FieldError for one that is gathered. Moving a task to where it is does
 // nothing.
 //
@@ -69,7 +70,7 @@ func (m *mover) move(ctx context.Context, tasks []*task.Task, errs []error) {
 			errs[i] = taken[n]
 			continue
 		}
-		there, from = append(there, &task.Task{Queue: queueOf(tasks[i]), ID: ids[n]}), append(from, n)
+		there, from = append(there, &task.Task{Queue: named(tasks[i].Queue), ID: ids[n]}), append(from, n)
 	}
 	m.leave(ctx, there, from, errs)
 }
@@ -79,11 +80,11 @@ func (m *mover) copy(ctx context.Context, t *task.Task) (*task.Task, error) {
 	if t == nil {
 		return nil, errNilTask
 	}
-	found, err := m.inspector.Task(ctx, queueOf(t), t.ID)
+	found, err := m.inspector.Task(ctx, named(t.Queue), t.ID)
 	switch {
 	case err != nil:
 		return nil, err
-	case queueOf(t) == m.to:
+	case named(t.Queue) == m.to:
 		return nil, nil
 	case found.Status == task.StatusRunning:
 		return nil, task.ErrRunning
@@ -109,8 +110,8 @@ func (m *mover) leave(ctx context.Context, there []*task.Task, from []int, errs 
 		return
 	}
 	left := make([]error, len(there))
-	if err := m.client.Delete(ctx, there...); err != nil {
-		var batch *BatchError
+	if err := m.client.tasks.Delete(ctx, there...); err != nil {
+		var batch *jobsy.BatchError
 		left[0] = err
 		if errors.As(err, &batch) {
 			copy(left, batch.Errs)
@@ -124,7 +125,7 @@ func (m *mover) leave(ctx context.Context, there []*task.Task, from []int, errs 
 		// One that has taken the place of another by a lock is not withdrawn.
 		own := m.copies[from[k]].ID == there[k].ID
 		if own && (errors.Is(err, task.ErrRunning) || errors.Is(err, task.ErrNotFound)) {
-			_ = m.client.Delete(ctx, &task.Task{Queue: m.to, ID: there[k].ID}) // it may run already
+			_ = m.client.tasks.Delete(ctx, &task.Task{Queue: m.to, ID: there[k].ID}) // it may run already
 		}
 	}
 }

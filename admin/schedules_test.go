@@ -1,4 +1,4 @@
-package jobsy_test
+package admin_test
 
 import (
 	"context"
@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/admin"
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/broker/memory"
 	"github.com/nex-gen-tech/jobsy/scheduler"
@@ -14,9 +14,9 @@ import (
 )
 
 // scheduled is the feature's schedule, if its plan is known.
-func (f *feature) scheduled() *jobsy.ScheduleStatus {
+func (f *feature) scheduled() *admin.ScheduleStatus {
 	f.Helper()
-	found, next, err := f.client.Schedules(f.Context(), f.queue, "", 10)
+	found, next, err := f.admin.Schedules(f.Context(), f.queue, "", 10)
 	f.must(err)
 	if len(found) == 0 || found[0].Spec == "" || next != "" {
 		return nil
@@ -38,23 +38,23 @@ func listSchedules(f *feature) {
 	if ahead := got.Next.Sub(got.Now); got.Name != "nightly" || got.Missed != "one" || got.Overdue != 0 || ahead <= 0 || ahead > 25*time.Hour || got.Paused {
 		f.Errorf("listed as %+v", got)
 	}
-	f.must(f.client.PauseSchedule(f.Context(), f.queue, "nightly"))
+	f.must(f.admin.PauseSchedule(f.Context(), f.queue, "nightly"))
 	if !f.scheduled().Paused {
 		f.Error("it is not paused")
 	}
-	f.must(f.client.ResumeSchedule(f.Context(), f.queue, "nightly"))
+	f.must(f.admin.ResumeSchedule(f.Context(), f.queue, "nightly"))
 	if f.scheduled().Paused {
 		f.Error("it is still paused")
 	}
-	run, err := f.client.RunSchedule(f.Context(), f.queue, "nightly")
+	run, err := f.admin.RunSchedule(f.Context(), f.queue, "nightly")
 	f.must(err)
 	if found := f.get(run, task.StatusPending); string(found.Payload) != "tick" || found.Headers[scheduler.HeaderSchedule] != "nightly" || found.ID == work.ID {
 		f.Errorf("it runs as %+v", found)
 	}
-	if err := f.client.PauseSchedule(f.Context(), f.queue, "unknown"); !errors.Is(err, task.ErrNotFound) {
+	if err := f.admin.PauseSchedule(f.Context(), f.queue, "unknown"); !errors.Is(err, task.ErrNotFound) {
 		f.Errorf("pausing an unknown schedule: %v", err)
 	}
-	if _, err := f.client.RunSchedule(f.Context(), f.queue, "unknown"); !errors.Is(err, task.ErrNotFound) {
+	if _, err := f.admin.RunSchedule(f.Context(), f.queue, "unknown"); !errors.Is(err, task.ErrNotFound) {
 		f.Errorf("running an unknown schedule: %v", err)
 	}
 }
@@ -74,19 +74,19 @@ func overdueSchedule(f *feature) {
 func ExampleClient_PauseSchedule() {
 	ctx, cancel := context.WithCancel(context.Background())
 	b := memory.New(nil)
-	client := jobsy.NewClient(b, nil)
+	operator := admin.New(b, nil)
 	s := scheduler.New(b, nil)
 	_ = s.Cron("report", "0 9 * * MON-FRI", task.New("report", nil))
 	ended := make(chan error)
 	go func() { ended <- s.Run(ctx) }()
-	for client.PauseSchedule(ctx, "", "report") != nil { // until it is known
+	for operator.PauseSchedule(ctx, "", "report") != nil { // until it is known
 		<-time.After(time.Millisecond)
 	}
 	cancel()
 	fmt.Println(<-ended)
-	schedules, _, _ := client.Schedules(context.Background(), "", "", 10)
+	schedules, _, _ := operator.Schedules(context.Background(), "", "", 10)
 	fmt.Println(schedules[0].Name, schedules[0].Spec, "paused:", schedules[0].Paused)
-	t, err := client.RunSchedule(context.Background(), "", "report")
+	t, err := operator.RunSchedule(context.Background(), "", "report")
 	fmt.Println(t.Name, t.Headers[scheduler.HeaderSchedule], err)
 	// Output:
 	// <nil>

@@ -1,14 +1,11 @@
-package jobsy
+package admin
 
 import (
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,9 +14,9 @@ import (
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
-// bite is how many dead letters are looked at, or changed, in one call: there may
+// failedAtOnce is how many failed tasks are looked at, or changed, in one call: there may
 // be very many, and between two calls the broker has time for the workers.
-const bite = 200
+const failedAtOnce = 200
 
 // FailedGroup are failed tasks of a queue with one name and one kind of error.
 type FailedGroup struct {
@@ -37,7 +34,7 @@ type FailedGroup struct {
 // FailedGroups returns the failed tasks of a queue in groups, the largest first.
 // It reads all of them, page by page.
 func (c *Client) FailedGroups(ctx context.Context, queue string) ([]FailedGroup, error) {
-	queue = cmp.Or(queue, task.DefaultQueue)
+	queue = named(queue)
 	groups := make(grouping)
 	if err := c.eachFailed(ctx, queue, func(t *task.Task) { groups.add(queue, t) }); err != nil {
 		return nil, err
@@ -59,11 +56,11 @@ func (c *Client) FailedGroupsPage(ctx context.Context, queue, cursor string, lim
 	if limit < 1 || limit > most {
 		return nil, "", &task.FieldError{Field: "limit", Rule: "must be 1 to 10000", Value: fmt.Sprint(limit)}
 	}
-	queue = cmp.Or(queue, task.DefaultQueue)
+	queue = named(queue)
 	found := make(grouping)
-	for ; limit > 0; limit -= bite {
+	for ; limit > 0; limit -= failedAtOnce {
 		var page []*task.Task
-		page, cursor, err = inspector.Tasks(ctx, queue, task.StatusFailed, cursor, min(limit, bite))
+		page, cursor, err = inspector.Tasks(ctx, queue, task.StatusFailed, cursor, min(limit, failedAtOnce))
 		if err != nil {
 			return nil, "", err
 		}
@@ -117,7 +114,7 @@ const slowest = 0.001
 // once; else at least 0.001), and returns how many. Of the group its Queue, Name
 // and Fingerprint count; an empty Name or Fingerprint stands for any. A task that
 // is gone meanwhile, or runs again already, is passed over. The error of others
-// is a *BatchError.
+// is a *jobsy.BatchError.
 func (c *Client) RetryFailed(ctx context.Context, g FailedGroup, perSecond float64) (int, error) {
 	if perSecond != 0 && !(perSecond >= slowest) { // NaN is not
 		return 0, &task.FieldError{Field: "perSecond", Rule: "must be 0, or at least 0.001", Value: fmt.Sprint(perSecond)}
@@ -141,7 +138,7 @@ func (c *Client) reviseFailed(ctx context.Context, g FailedGroup, change broker.
 	if err != nil {
 		return 0, err
 	}
-	g.Queue = cmp.Or(g.Queue, task.DefaultQueue)
+	g.Queue = named(g.Queue)
 	var ids []uuid.UUID
 	err = c.eachFailed(ctx, g.Queue, func(t *task.Task) {
 		if (g.Name == "" || g.Name == t.Name) && (g.Fingerprint == "" || g.Fingerprint == fingerprint(t.LastError)) {
@@ -152,10 +149,10 @@ func (c *Client) reviseFailed(ctx context.Context, g FailedGroup, change broker.
 		return 0, err
 	}
 	changed, errs := len(ids), make([]error, len(ids))
-	for start := 0; start < len(ids); start += bite {
-		part := ids[start:min(start+bite, len(ids))]
+	for start := 0; start < len(ids); start += failedAtOnce {
+		batch := ids[start:min(start+failedAtOnce, len(ids))]
 		change.Delay = time.Duration(start) * change.Spacing
-		for i, err := range operator.Revise(ctx, g.Queue, part, change) {
+		for i, err := range operator.Revise(ctx, g.Queue, batch, change) {
 			if err == nil {
 				continue
 			}
@@ -175,7 +172,7 @@ func (c *Client) eachFailed(ctx context.Context, queue string, do func(*task.Tas
 	}
 	for cursor, more := "", true; more; more = cursor != "" {
 		var page []*task.Task
-		page, cursor, err = inspector.Tasks(ctx, queue, task.StatusFailed, cursor, bite)
+		page, cursor, err = inspector.Tasks(ctx, queue, task.StatusFailed, cursor, failedAtOnce)
 		if err != nil {
 			return err
 		}
@@ -184,29 +181,4 @@ func (c *Client) eachFailed(ctx context.Context, queue string, do func(*task.Tas
 		}
 	}
 	return nil
-}
-
-// maxFingerprint bounds a fingerprint in bytes.
-const maxFingerprint = 200
-
-// varying is what differs between errors of one kind: quoted text, UUIDs, hex and
-// other numbers. An apostrophe within a word quotes nothing.
-var varying = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)"(?:[^"\\]|\\.)*"|\B'[^']*'\B|` + "`[^`]*`" +
-		`|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b0x[0-9a-f]+\b|\b[0-9a-f]{8,}\b|\d+(?:\.\d+)*`)
-})
-
-// fingerprint is what the first line of an error says, without what varies.
-func fingerprint(message string) string {
-	line, _, _ := strings.Cut(message, "\n")
-	line = clip(line, 4*maxFingerprint)
-	return clip(varying().ReplaceAllStringFunc(line, placeholder), maxFingerprint)
-}
-
-// placeholder leaves words that look like hex.
-func placeholder(found string) string {
-	if strings.ContainsAny(found, "0123456789\"'`") {
-		return "…"
-	}
-	return found
 }

@@ -1,7 +1,6 @@
-package jobsy
+package admin
 
 import (
-	"cmp"
 	"context"
 	"time"
 
@@ -34,7 +33,7 @@ func (c *Client) Schedules(ctx context.Context, queue, cursor string, limit int)
 	if err != nil {
 		return nil, "", err
 	}
-	found, next, err := planner.Schedules(ctx, cmp.Or(queue, task.DefaultQueue), cursor, limit)
+	found, next, err := planner.Schedules(ctx, named(queue), cursor, limit)
 	if err != nil {
 		return nil, "", err
 	}
@@ -75,7 +74,7 @@ func (c *Client) PauseSchedule(ctx context.Context, queue, schedule string) erro
 	if err != nil {
 		return err
 	}
-	return planner.PauseSchedule(ctx, cmp.Or(queue, task.DefaultQueue), schedule)
+	return planner.PauseSchedule(ctx, named(queue), schedule)
 }
 
 // ResumeSchedule ends a pause.
@@ -84,7 +83,7 @@ func (c *Client) ResumeSchedule(ctx context.Context, queue, schedule string) err
 	if err != nil {
 		return err
 	}
-	return planner.ResumeSchedule(ctx, cmp.Or(queue, task.DefaultQueue), schedule)
+	return planner.ResumeSchedule(ctx, named(queue), schedule)
 }
 
 // RunSchedule enqueues the task of a schedule now, beside its ticks and even if it
@@ -96,7 +95,7 @@ func (c *Client) RunSchedule(ctx context.Context, queue, schedule string) (*task
 	if err != nil {
 		return nil, err
 	}
-	info, err := planner.Schedule(ctx, cmp.Or(queue, task.DefaultQueue), schedule)
+	info, err := planner.Schedule(ctx, named(queue), schedule)
 	if err != nil {
 		return nil, err
 	}
@@ -112,5 +111,5 @@ func (c *Client) RunSchedule(ctx context.Context, queue, schedule string) (*task
 		t.Headers = make(map[string]string, 1)
 	}
 	t.Headers[scheduler.HeaderSchedule] = schedule
-	return t, c.Enqueue(ctx, t)
+	return t, c.tasks.Enqueue(ctx, t)
 }

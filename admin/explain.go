@@ -1,4 +1,4 @@
-package jobsy
+package admin
 
 import (
 	"context"
@@ -63,14 +63,14 @@ func (c *Client) Explain(ctx context.Context, t *task.Task) (Explanation, error)
 	if t == nil {
 		return Explanation{}, errNilTask
 	}
-	standing, err := monitor.Standing(ctx, queueOf(t), t.ID)
+	standing, err := monitor.Standing(ctx, named(t.Queue), t.ID)
 	if errors.Is(err, task.ErrNotFound) {
-		return Explanation{Reasons: []Reason{unknownTask(queueOf(t))}}, nil
+		return Explanation{Reasons: []Reason{unknownTask(named(t.Queue))}}, nil
 	}
 	if err != nil {
 		return Explanation{}, err
 	}
-	e := explainer{client: c, standing: standing, task: standing.Task, queue: queueOf(t)}
+	e := explainer{client: c, standing: standing, task: standing.Task, queue: named(t.Queue)}
 	if err := e.explain(ctx); err != nil {
 		return Explanation{}, err
 	}
@@ -133,7 +133,7 @@ func (e *explainer) explain(ctx context.Context) error {
 }
 
 func (e *explainer) ended() {
-	r := Reason{Code: ReasonEnded, At: e.task.EndedAt, Hint: "Client.Retry runs it again"}
+	r := Reason{Code: ReasonEnded, At: e.task.EndedAt, Hint: "jobsy.Client.Retry runs it again"}
 	r.Text = fmt.Sprintf("it has ended as %s", e.task.Status)
 	if !e.task.EndedAt.IsZero() {
 		r.Text += fmt.Sprintf(" %s ago, at %s", e.in(e.task.EndedAt), stamp(e.task.EndedAt))
@@ -149,7 +149,7 @@ const maxReason = 800
 
 func (e *explainer) running(servers []broker.ServerInfo) {
 	worker, since := holder(servers, e.task.ID)
-	r := Reason{Code: ReasonRunning, Text: "it is running", At: e.standing.Expires, Server: worker, Hint: "Client.Cancel calls it off"}
+	r := Reason{Code: ReasonRunning, Text: "it is running", At: e.standing.Expires, Server: worker, Hint: "jobsy.Client.Cancel calls it off"}
 	if !r.At.IsZero() && !r.At.After(e.standing.Now) {
 		r.Code, r.Hint = ReasonLapsed, "a server of the queue that has a free slot takes it over"
 		r.Text = fmt.Sprintf("its lease ran out %s ago: its server has died or is cut off, and the task is handed out before others", e.in(r.At))
@@ -186,30 +186,26 @@ func (e *explainer) waiting() {
 		e.add(Reason{
 			Code: ReasonUnique, Other: e.standing.Behind,
 			Text: fmt.Sprintf("it waits for the end of task %s, for only one of them may run (task.Latest)", e.standing.Behind),
-			Hint: "Client.Cancel ends the other one",
+			Hint: "jobsy.Client.Cancel ends the other one",
 		})
 	case e.task.Status == task.StatusRetrying && at.After(e.standing.Now):
 		e.add(Reason{
-			Code: ReasonRetrying, At: at, Hint: "Client.Retry runs it now",
+			Code: ReasonRetrying, At: at, Hint: "jobsy.Client.Retry runs it now",
 			Text: fmt.Sprintf("attempt %d failed, and the next is due in %s, at %s; the error: %s", e.task.Attempt, e.in(at), stamp(at),
 				clip(e.task.LastError, maxReason)),
 		})
 	case e.task.Status != task.StatusPending && at.After(e.standing.Now):
 		e.add(Reason{
-			Code: ReasonNotDue, At: at, Hint: "Client.Retry runs it now",
+			Code: ReasonNotDue, At: at, Hint: "jobsy.Client.Retry runs it now",
 			Text: fmt.Sprintf("it is not due until %s, in %s", stamp(at), e.in(at)),
 		})
 	}
 }
 
 func (e *explainer) paused(ctx context.Context) error {
-	inspector, err := optional[broker.Inspector](e.client)
-	if err != nil {
-		return err
-	}
-	info, err := inspector.Queue(ctx, e.queue)
+	info, err := e.client.Queue(ctx, e.queue)
 	if err == nil && info.Paused {
-		e.add(Reason{Code: ReasonPaused, Text: fmt.Sprintf("queue %q is paused", e.queue), Hint: "Client.Resume"})
+		e.add(Reason{Code: ReasonPaused, Text: fmt.Sprintf("queue %q is paused", e.queue), Hint: "admin.Client.Resume ends that"})
 	}
 	return err
 }
@@ -232,7 +228,7 @@ func (e *explainer) served(servers []broker.ServerInfo) {
 		e.add(Reason{
 			Code: ReasonNoServer,
 			Text: fmt.Sprintf("none of the %d servers that live works on queue %q", len(servers), e.queue),
-			Hint: "start a server with the queue in ServerOptions.Queues, or Client.Move to a queue that has one",
+			Hint: "start a server with the queue in ServerOptions.Queues, or admin.Client.Move to a queue that has one",
 		})
 	case knows == 0:
 		e.add(Reason{
@@ -257,7 +253,7 @@ func (e *explainer) ahead() {
 	e.add(Reason{
 		Code: ReasonAhead, Count: e.standing.Ahead,
 		Text: fmt.Sprintf("%s%d tasks of queue %q go before it, by priority or because they came first", atLeast, e.standing.Ahead, e.queue),
-		Hint: "Client.SetPriority moves it forward",
+		Hint: "admin.Client.SetPriority moves it forward",
 	})
 }
 

@@ -1,14 +1,14 @@
-package jobsy
+package admin
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"strings"
 
 	"github.com/google/uuid"
 
+	"github.com/nex-gen-tech/jobsy"
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
@@ -50,7 +50,7 @@ func (c *Client) Search(ctx context.Context, q Query, cursor string, limit int) 
 	if err != nil {
 		return nil, "", err
 	}
-	page, next, err := inspector.Tasks(ctx, cmp.Or(q.Queue, task.DefaultQueue), q.Status, cursor, limit)
+	page, next, err := inspector.Tasks(ctx, named(q.Queue), q.Status, cursor, limit)
 	for _, t := range page {
 		if q.matches(t) {
 			found = append(found, t)
@@ -59,16 +59,16 @@ func (c *Client) Search(ctx context.Context, q Query, cursor string, limit int) 
 	return found, next, err
 }
 
-// ForAll does something to all tasks that match, such as Client.Retry, Cancel or
-// Delete:
+// ForAll does something to all tasks that match, such as Retry, Cancel or
+// Delete of a jobsy.Client:
 //
-//	n, err := client.ForAll(ctx, jobsy.Query{Status: task.StatusFailed, Name: "email:welcome"}, client.Retry)
+//	n, err := operator.ForAll(ctx, admin.Query{Status: task.StatusFailed, Name: "email:welcome"}, client.Retry)
 //
 // It finds all of them before it changes any, for a change moves pages, and then
 // hands them over in batches of up to broker.MaxBatch, each task with its Queue
 // and ID alone. It returns how many do has done without an error. Those that are
 // gone, run or have ended meanwhile are passed over; the other errors are joined.
-// An error that is no *BatchError, of a batch of several, ends it.
+// An error that is no *jobsy.BatchError, of a batch of several, ends it.
 func (c *Client) ForAll(ctx context.Context, q Query, do func(ctx context.Context, tasks ...*task.Task) error) (int, error) {
 	ids, err := c.searchAll(ctx, q)
 	if err != nil {
@@ -79,7 +79,7 @@ func (c *Client) ForAll(ctx context.Context, q Query, do func(ctx context.Contex
 	for len(ids) > 0 {
 		batch := make([]*task.Task, min(len(ids), broker.MaxBatch))
 		for i := range batch {
-			batch[i] = &task.Task{Queue: cmp.Or(q.Queue, task.DefaultQueue), ID: ids[i]}
+			batch[i] = &task.Task{Queue: named(q.Queue), ID: ids[i]}
 		}
 		ids = ids[len(batch):]
 		n, failed, err := judgeBatch(len(batch), do(ctx, batch...))
@@ -95,7 +95,7 @@ func (c *Client) ForAll(ctx context.Context, q Query, do func(ctx context.Contex
 // should go no further.
 func judgeBatch(n int, err error) (done int, failed []error, fatal error) {
 	errs := []error{err}
-	var batch *BatchError
+	var batch *jobsy.BatchError
 	switch {
 	case err == nil:
 		return n, nil, nil
