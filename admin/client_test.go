@@ -25,6 +25,7 @@ func calls(t *testing.T, c *admin.Client) map[string]error {
 		"Monitor":   servers,
 		"Operator":  c.Pause(t.Context(), ""),
 		"Planner":   schedules,
+		"Timetable": c.RemoveSchedule(t.Context(), "", "nightly"),
 	}
 }
 

@@ -55,6 +55,7 @@ var features = map[string]func(*feature){
 	"servers":                   listServers,
 	"figures":                   figuresOverTime,
 	"queues":                    listQueues,
+	"remove a schedule":         removeSchedule,
 	"schedules":                 listSchedules,
 	"overdue schedule":          overdueSchedule,
 	"search":                    searchTasks,

@@ -113,3 +113,14 @@ func (c *Client) RunSchedule(ctx context.Context, queue, schedule string) (*task
 	t.Headers[scheduler.HeaderSchedule] = schedule
 	return t, c.tasks.Enqueue(ctx, t)
 }
+
+// RemoveSchedule has the broker forget a schedule: its ticks, its pause and what it
+// does. An unknown one is no error. A process that still runs the schedule brings
+// it back with its next tick, so take it out of the program first.
+func (c *Client) RemoveSchedule(ctx context.Context, queue, schedule string) error {
+	timetable, err := optional[broker.Timetable](c)
+	if err != nil {
+		return err
+	}
+	return timetable.Leave(ctx, named(queue), schedule)
+}

@@ -70,6 +70,27 @@ func overdueSchedule(f *feature) {
 	}
 }
 
+func removeSchedule(f *feature) {
+	timetable, planner := f.broker.(broker.Timetable), f.broker.(broker.Planner)
+	_, err := timetable.Join(f.Context(), f.queue, "old")
+	f.must(err)
+	f.must(planner.Plan(f.Context(), f.queue, "old", broker.Plan{Spec: "@every 1h", Task: f.task("")}))
+	if f.scheduled() == nil {
+		f.Fatal("it is not listed")
+	}
+	f.must(f.admin.PauseSchedule(f.Context(), f.queue, "old"))
+	f.must(f.admin.RemoveSchedule(f.Context(), f.queue, "old"))
+	if got := f.scheduled(); got != nil {
+		f.Errorf("still listed as %+v", got)
+	}
+	f.must(f.admin.RemoveSchedule(f.Context(), f.queue, "old"))
+	ticked, err := timetable.Tick(f.Context(), broker.Tick{Schedule: "old", At: time.Now(), Task: f.task("")})
+	f.must(err)
+	if found, _, err := f.admin.Schedules(f.Context(), f.queue, "", 10); !ticked.Enqueued || err != nil || len(found) != 1 || found[0].Paused || found[0].Spec != "" {
+		f.Errorf("after the tick of a process that still runs it: %+v, listed as %+v, %v; want it as a new one", ticked, found, err)
+	}
+}
+
 // A schedule can be paused, for every process, and run beside its ticks.
 func ExampleClient_PauseSchedule() {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -58,6 +58,8 @@ func actions() map[string]action {
 		{name: "pause-schedule", past: "Paused", what: "schedule", read: readSchedule, do: pauseSchedule},
 		{name: "run-schedule", past: "Enqueued the task of", what: "schedule", read: readSchedule, do: runSchedule},
 		{name: "resume-schedule", past: "Resumed", what: "schedule", read: readSchedule, do: resumeSchedule},
+		{name: "remove-schedule", past: "Removed", what: "schedule", read: readSchedule, do: removeSchedule,
+			question: "Remove %s? Its pause and its last tick are forgotten. A program that still runs it brings it back."},
 	}
 	named := make(map[string]action)
 	for _, a := range all {
@@ -324,4 +326,8 @@ func resumeSchedule(d *dashboard, ctx context.Context, c *change) (int, error) {
 func runSchedule(d *dashboard, ctx context.Context, c *change) (int, error) {
 	_, err := d.admin.RunSchedule(ctx, c.queue, c.schedule)
 	return one(err)
+}
+
+func removeSchedule(d *dashboard, ctx context.Context, c *change) (int, error) {
+	return one(d.admin.RemoveSchedule(ctx, c.queue, c.schedule))
 }

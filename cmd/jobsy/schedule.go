@@ -36,7 +36,7 @@ type schedulePage struct {
 func (a *app) scheduleCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "schedule",
-		Short: "List, pause, resume and run schedules",
+		Short: "List, pause, resume, run and remove schedules",
 		Example: `  jobsy schedule ls
   jobsy schedule pause digest`,
 	}
