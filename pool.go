@@ -63,7 +63,7 @@ func (p *pool) hearCancellations() {
 	})
 	p.hearing.Go(func() {
 		for ctx.Err() == nil {
-			err := notifier.Cancellations(ctx, queues, p.keeper.cancel)
+			err := notifier.News(ctx, queues, broker.Listener{Cancelled: p.keeper.cancel})
 			if ctx.Err() != nil || errors.Is(err, task.ErrClosed) {
 				return
 			}

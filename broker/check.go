@@ -16,6 +16,10 @@ func (r *LeaseRequest) Check() error {
 		return &task.FieldError{Field: "LeaseRequest.Max", Rule: "must be 1 to " + strconv.Itoa(MaxBatch), Value: strconv.Itoa(r.Max)}
 	case r.Duration < time.Millisecond:
 		return &task.FieldError{Field: "LeaseRequest.Duration", Rule: "must be at least 1ms", Value: r.Duration.String()}
+	case r.Last < 0:
+		return &task.FieldError{Field: "LeaseRequest.Last", Rule: "must not be negative", Value: strconv.Itoa(r.Last)}
+	case r.NoLast && r.Last == 0:
+		return &task.FieldError{Field: "LeaseRequest.NoLast", Rule: "goes with Last"}
 	case len(r.Queues) == 0:
 		return &task.FieldError{Field: "LeaseRequest.Queues", Rule: "must name a queue"}
 	}
@@ -29,6 +33,12 @@ func (r *LeaseRequest) Check() error {
 
 // Check returns a *task.FieldError unless a lease can end like this.
 func (o *Outcome) Check() error {
+	switch {
+	case o.Parked && o.Status != task.StatusScheduled:
+		return &task.FieldError{Field: "Outcome.Parked", Rule: "goes with Status scheduled"}
+	case o.Parked && o.Name() == "":
+		return &task.FieldError{Field: "Outcome.Parked", Rule: "needs the task, for its name"}
+	}
 	switch o.Status {
 	case task.StatusCompleted, task.StatusFailed, task.StatusCancelled,
 		task.StatusRetrying, task.StatusScheduled, task.StatusPending:
@@ -38,6 +48,18 @@ func (o *Outcome) Check() error {
 		Field: "Outcome.Status", Value: strconv.Quote(string(o.Status)),
 		Rule: "must be completed, failed, cancelled, retrying, scheduled or pending",
 	}
+}
+
+// Name is that of the task, as far as the outcome tells: that of Task, or else of
+// the lease's.
+func (o *Outcome) Name() string {
+	switch {
+	case o.Task != nil:
+		return o.Task.Name
+	case o.Lease.Task != nil:
+		return o.Lease.Task.Name
+	}
+	return ""
 }
 
 // Check returns a *task.FieldError unless tasks can be changed like this.

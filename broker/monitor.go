@@ -174,6 +174,9 @@ type Standing struct {
 	Expires    time.Time
 	Deliveries int
 	Token      int64
+	// Parked tells that no worker that leased it has a handler for its name: it
+	// waits for one that has. See Outcome.Parked.
+	Parked bool
 	// Behind is the task that has to end before this one may be due, of those
 	// that are Latest. Zero: there is none.
 	Behind uuid.UUID

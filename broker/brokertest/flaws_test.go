@@ -317,9 +317,9 @@ func reviseFlaws() map[string][]string {
 
 func newsFlaws() map[string][]string {
 	return map[string][]string{
-		"P17/Cancellations tells of running tasks that are cancelled":     {"tells nobody"},
-		"P17/Cancellations tells of what another process cancels":         {"tells nobody"},
-		"P17/Cancellations ends with its context":                         {"ignores its context while it blocks"},
+		"P17/News tells of running tasks that are cancelled":              {"tells nobody"},
+		"P17/News tells of what another process cancels":                  {"tells nobody"},
+		"P17/News ends with its context":                                  {"ignores its context while it blocks"},
 		"P17/Wait returns when the task ends, and it stays readable":      {"Wait sleeps on", "drops what is waited for"},
 		"P17/Wait is in time while an ended task is kept":                 {"Wait does not look first"},
 		"P17/Wait tells what is unknown or deleted":                       {"Wait does not look first", "Wait sleeps on"},

@@ -77,7 +77,7 @@ func (e *entry) announce() {
 	e.waiters = nil
 }
 
-// listener is a Cancellations call.
+// listener is a News call.
 type listener struct {
 	queues map[string]struct{}
 	told   []cancellation
@@ -89,8 +89,8 @@ type cancellation struct {
 	id    uuid.UUID
 }
 
-// Cancellations implements broker.Notifier.
-func (b *Broker) Cancellations(ctx context.Context, queues []string, told func(queue string, id uuid.UUID)) error {
+// News implements broker.Notifier.
+func (b *Broker) News(ctx context.Context, queues []string, to broker.Listener) error {
 	req := broker.LeaseRequest{Max: 1, Duration: time.Second, Queues: queues}
 	if err := req.Check(); err != nil {
 		return err
@@ -115,7 +115,9 @@ func (b *Broker) Cancellations(ctx context.Context, queues []string, told func(q
 			return task.ErrClosed
 		}
 		for _, c := range b.heard(l) {
-			told(c.queue, c.id)
+			if to.Cancelled != nil {
+				to.Cancelled(c.queue, c.id)
+			}
 		}
 	}
 }
