@@ -124,7 +124,8 @@ type LeaseRequest struct {
 	// task may be what its workers died of, and takes those with it that share
 	// its process. Those that are left are due for others and, as far as this call is
 	// concerned, not there: they neither end its wait nor hide what else there
-	// is, up to a bound (1,000 a queue). Zero: no bound.
+	// is, up to a bound (1,000 a queue). Zero: no bound; 1 is refused, for with one
+	// delivery each task would be such a one.
 	Last int
 	// NoLast, with Last, has the call hand out none of them: the worker holds
 	// one already. Once that is settled the worker ends the call and makes

@@ -16,8 +16,8 @@ func (r *LeaseRequest) Check() error {
 		return &task.FieldError{Field: "LeaseRequest.Max", Rule: "must be 1 to " + strconv.Itoa(MaxBatch), Value: strconv.Itoa(r.Max)}
 	case r.Duration < time.Millisecond:
 		return &task.FieldError{Field: "LeaseRequest.Duration", Rule: "must be at least 1ms", Value: r.Duration.String()}
-	case r.Last < 0:
-		return &task.FieldError{Field: "LeaseRequest.Last", Rule: "must not be negative", Value: strconv.Itoa(r.Last)}
+	case r.Last < 0 || r.Last == 1:
+		return &task.FieldError{Field: "LeaseRequest.Last", Rule: "must be 0 or at least 2", Value: strconv.Itoa(r.Last)}
 	case r.NoLast && r.Last == 0:
 		return &task.FieldError{Field: "LeaseRequest.NoLast", Rule: "goes with Last"}
 	case len(r.Queues) == 0:
@@ -29,6 +29,26 @@ func (r *LeaseRequest) Check() error {
 		}
 	}
 	return nil
+}
+
+// Knows asks Handles about a name, in a goroutine apart: a function of a user's
+// that panics, or ends its goroutine, harms nobody, and says no.
+func (r *LeaseRequest) Knows(name string) bool {
+	if r.Handles == nil {
+		return true
+	}
+	answer := make(chan bool, 1)
+	go func() {
+		knows := false
+		defer func() {
+			if recover() != nil {
+				knows = false
+			}
+			answer <- knows
+		}()
+		knows = r.Handles(name)
+	}()
+	return <-answer
 }
 
 // Check returns a *task.FieldError unless a lease can end like this.

@@ -69,7 +69,7 @@ func (e *entry) is(t *task.Task) bool {
 // standing returns a copy that says where the task stands.
 func (e *entry) standing() *task.Task {
 	t := e.task.Clone()
-	if delayed(t.Status) && !e.waitsForAnother() {
+	if delayed(t.Status) && !e.waitsForAnother() && !e.parked() {
 		t.RunAt = time.Unix(0, e.key.at)
 	}
 	return t
@@ -77,7 +77,7 @@ func (e *entry) standing() *task.Task {
 
 // waitsForAnother reports whether it may be due only once another task has ended.
 func (e *entry) waitsForAnother() bool {
-	return e.task.Unique.Mode == task.Latest && e.key.at >= held
+	return e.task.Unique.Mode == task.Latest && e.key.at >= held && !e.parked()
 }
 
 // delayed reports whether a task of that status waits for its time.

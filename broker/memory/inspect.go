@@ -51,7 +51,9 @@ func (b *Broker) counts(q *queue, now int64) map[task.Status]int {
 }
 
 func (b *Broker) count(q *queue, status task.Status, now int64) int {
-	if h := q.heap(status); h != nil {
+	if h := q.heap(status); h == &q.scheduled {
+		return h.len() + q.parked.len()
+	} else if h != nil {
 		return h.len()
 	}
 	if b.retained.next() > now {
@@ -131,6 +133,9 @@ func (q *queue) all(status task.Status, now int64) iter.Seq[item] {
 				if !yield(it) {
 					return
 				}
+			}
+			if h == &q.scheduled {
+				q.parked.all()(yield)
 			}
 			return
 		}

@@ -115,7 +115,7 @@ func (b *Broker) Standing(_ context.Context, queue string, id uuid.UUID) (broker
 	if e == nil || e.overdue(now.UnixNano()) {
 		return broker.Standing{}, task.ErrNotFound
 	}
-	s := broker.Standing{Task: e.standing(), Now: now.Round(0)}
+	s := broker.Standing{Task: e.standing(), Now: now.Round(0), Parked: e.parked()}
 	switch {
 	case e.task.Status == task.StatusPending:
 		s.Ahead = q.pending.ahead(e.key, broker.MaxAhead)

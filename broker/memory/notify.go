@@ -80,13 +80,24 @@ func (e *entry) announce() {
 // listener is a News call.
 type listener struct {
 	queues map[string]struct{}
-	told   []cancellation
+	told   []bulletin
 	news   chan struct{} // holds a value after something was told
 }
 
-type cancellation struct {
+// bulletin tells that a task is to be cancelled or, without one, that the queue
+// was paused.
+type bulletin struct {
 	queue string
 	id    uuid.UUID
+}
+
+func (n bulletin) tell(to broker.Listener) {
+	switch {
+	case n.id == uuid.Nil && to.Paused != nil:
+		to.Paused(n.queue)
+	case n.id != uuid.Nil && to.Cancelled != nil:
+		to.Cancelled(n.queue, n.id)
+	}
 }
 
 // News implements broker.Notifier.
@@ -114,15 +125,13 @@ func (b *Broker) News(ctx context.Context, queues []string, to broker.Listener) 
 		case <-b.done:
 			return task.ErrClosed
 		}
-		for _, c := range b.heard(l) {
-			if to.Cancelled != nil {
-				to.Cancelled(c.queue, c.id)
-			}
+		for _, n := range b.heard(l) {
+			n.tell(to)
 		}
 	}
 }
 
-func (b *Broker) heard(l *listener) []cancellation {
+func (b *Broker) heard(l *listener) []bulletin {
 	_ = b.lock.acquire(context.Background())
 	defer b.lock.release()
 	told := l.told
@@ -136,12 +145,12 @@ func (b *Broker) unlisten(l *listener) {
 	delete(b.listeners, l)
 }
 
-func (b *Broker) tell(queue string, id uuid.UUID) {
+func (b *Broker) tell(n bulletin) {
 	for l := range b.listeners {
-		if _, ok := l.queues[queue]; !ok {
+		if _, ok := l.queues[n.queue]; !ok {
 			continue
 		}
-		l.told = append(l.told, cancellation{queue, id})
+		l.told = append(l.told, n)
 		select {
 		case l.news <- struct{}{}:
 		default:

@@ -103,6 +103,9 @@ func debounced(h *hold, t *task.Task, now time.Time) int64 {
 // supersede has the newcomer take the place of a waiting task.
 func (b *Broker) supersede(e *entry, t *task.Task, due int64) error {
 	t.ID, t.Status = e.task.ID, e.task.Status
+	if due == parkedAt { // by another name, perhaps
+		t.Status, due, e.turn = task.StatusPending, 0, b.draw()
+	}
 	return b.become(e, t, due)
 }
 
@@ -123,7 +126,7 @@ func (b *Broker) follow(h *hold, t *task.Task) error {
 
 // gathers reports whether the group of the entry is open.
 func (e *entry) gathers() bool {
-	return e.waits() && !full(e.task)
+	return e.waits() && !e.parked() && !full(e.task)
 }
 
 // full reports whether a group takes no more members, in number or in bytes.
@@ -247,7 +250,7 @@ func (b *Broker) unlock(e *entry, now int64) {
 func (b *Broker) promoteNext(h *hold, now int64) {
 	next := h.next
 	h.holder, h.task, h.next = next, next.task.ID, nil
-	if next.task.Status != task.StatusScheduled { // an operator has had it run
+	if next.task.Status != task.StatusScheduled || next.parked() { // an operator has had it run
 		return
 	}
 	b.lift(next)
