@@ -73,35 +73,37 @@ func (b *Broker) Queue(ctx context.Context, queue string) (broker.QueueInfo, err
 
 // Task implements broker.Inspector.
 func (b *Broker) Task(ctx context.Context, queue string, id uuid.UUID) (*task.Task, error) {
-	return b.find(ctx, queue, id, 0)
+	t, _, err := b.find(ctx, queue, id, 0)
+	return t, err
 }
 
-// find returns a task, and notes that somebody waits for its end, if so.
-func (b *Broker) find(ctx context.Context, queue string, id uuid.UUID, waits time.Duration) (*task.Task, error) {
+// find returns a task and its score, and notes that somebody waits for its end, if
+// so.
+func (b *Broker) find(ctx context.Context, queue string, id uuid.UUID, waits time.Duration) (*task.Task, float64, error) {
 	if err := b.readyToInspect(ctx, queue); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	reply, err := findScript.run(ctx, b.client, b.keys(queue).find(), encodeID(id), ceil(waits))
 	if err != nil {
-		return nil, wrap("find a task in redis", err)
+		return nil, 0, wrap("find a task in redis", err)
 	}
 	values, ok := reply.([]any)
 	if !ok || len(values) != 4 {
-		return nil, fmt.Errorf("unexpected reply of the find script: %v", reply)
+		return nil, 0, fmt.Errorf("unexpected reply of the find script: %v", reply)
 	}
 	record, _ := values[0].(string)
 	position, _ := values[1].(int64)
 	score, _ := values[2].(string)
 	progress, _ := values[3].(string)
 	if record == "" {
-		return nil, task.ErrNotFound
+		return nil, 0, task.ErrNotFound
 	}
 	status, at := statusAt[position], parseScore(score)
 	t, err := standing(record, id, status, at)
 	if err == nil && progress != "" {
 		err = t.Progress.UnmarshalBinary([]byte(progress))
 	}
-	return t, err
+	return t, at, err
 }
 
 // statusAt has the status of each set, by its position in the KEYS of the
@@ -123,7 +125,7 @@ func standing(record string, id uuid.UUID, status task.Status, score float64) (*
 		return nil, err
 	}
 	t.Status = status
-	if (status == task.StatusScheduled || status == task.StatusRetrying) && score < held {
+	if (status == task.StatusScheduled || status == task.StatusRetrying) && score < parked {
 		t.RunAt = time.UnixMilli(int64(score) / 256)
 	}
 	return t, nil

@@ -25,7 +25,7 @@ func (b *Broker) Lease(ctx context.Context, req broker.LeaseRequest) ([]broker.L
 	defer func() { s.leave(ctx.Err() != nil) }()
 	for {
 		for _, place := range s.worthLooking(req.Queues) {
-			leases, err := b.leaseFrom(ctx, place, req)
+			leases, err := b.leaseFrom(ctx, place, &req)
 			if err != nil || len(leases) > 0 {
 				return leases, err
 			}
@@ -36,29 +36,43 @@ func (b *Broker) Lease(ctx context.Context, req broker.LeaseRequest) ([]broker.L
 	}
 }
 
-// leaseFrom makes one call for one queue. A call that failed is repeated by the
+// leaseFrom leases from one queue, with another call if the first has told of
+// parked tasks that the worker handles.
+func (b *Broker) leaseFrom(ctx context.Context, p *place, req *broker.LeaseRequest) ([]broker.Lease, error) {
+	for {
+		leases, more, err := b.leaseOnce(ctx, p, req)
+		if err != nil || len(leases) > 0 || !more || ctx.Err() != nil {
+			return leases, err
+		}
+	}
+}
+
+// leaseOnce makes one call for one queue. A call that failed is repeated by the
 // next with its number, so that leases whose reply was lost are handed out
-// again.
-func (b *Broker) leaseFrom(ctx context.Context, p *place, req broker.LeaseRequest) ([]broker.Lease, error) {
+// again. More: another call may get what this one did not.
+func (b *Broker) leaseOnce(ctx context.Context, p *place, req *broker.LeaseRequest) (leases []broker.Lease, more bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
 	p.look()
 	b.sweepNowAndThen(ctx, p)
 	k, sent := b.keys(p.queue), time.Now()
-	reply, err := leaseScript.run(ctx, b.client, k.lease(p.caller), p.call, req.Max, ceil(req.Duration))
+	reply, err := leaseScript.run(ctx, b.client, k.lease(p.caller), p.leaseArgs(req)...)
 	if err != nil {
-		return nil, wrap("lease from redis", err)
+		return nil, false, wrap("lease from redis", err)
 	}
 	p.call++
 	g, err := parseGrant(reply)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
+	more = p.roll.hear(g.names, req, len(g.members) == req.Max)
 	if len(g.members) == 0 {
-		p.rest(g.next, b.idlePoll)
-		return nil, nil
+		if !more {
+			p.rest(g.next, b.idlePoll)
+		}
+		return nil, more, nil
 	}
-	leases := make([]broker.Lease, 0, len(g.members))
+	leases = make([]broker.Lease, 0, len(g.members))
 	for i, member := range g.members {
 		lease, err := g.lease(i, p.queue, req.Worker)
 		if err != nil {
@@ -68,7 +82,7 @@ func (b *Broker) leaseFrom(ctx context.Context, p *place, req broker.LeaseReques
 		lease.Expires = sent.Add(req.Duration)
 		leases = append(leases, lease)
 	}
-	return leases, nil
+	return leases, false, nil
 }
 
 // sweepNowAndThen drops what has ended and been kept for its time.
@@ -86,6 +100,7 @@ type grant struct {
 	now              time.Time
 	next             time.Duration // until something falls due; negative: nothing will
 	doomed           []remark
+	names            []string // of parked tasks
 	members, records []string
 }
 
@@ -93,7 +108,7 @@ var errReply = errors.New("unexpected reply of the lease script")
 
 func parseGrant(reply any) (grant, error) {
 	values, ok := reply.([]any)
-	if !ok || len(values) < 3 || len(values)%2 != 1 {
+	if !ok || len(values) < 4 || len(values)%2 != 0 {
 		return grant{}, errReply
 	}
 	now, okNow := values[0].(int64)
@@ -106,7 +121,10 @@ func parseGrant(reply any) (grant, error) {
 	if g.doomed, err = remarks(values[2]); err != nil {
 		return grant{}, err
 	}
-	for i := 3; i < len(values); i += 2 {
+	if g.names, err = texts(values[3]); err != nil {
+		return grant{}, err
+	}
+	for i := 4; i < len(values); i += 2 {
 		member, okMember := values[i].(string)
 		record, okRecord := values[i+1].(string)
 		if !okMember || !okRecord {

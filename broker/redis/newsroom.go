@@ -170,7 +170,7 @@ func (b *Broker) await(ctx context.Context, queue string, id uuid.UUID, news <-c
 	again := time.NewTicker(refresh)
 	defer again.Stop()
 	for found := false; ; found = true {
-		t, err := b.find(ctx, queue, id, interest)
+		t, _, err := b.find(ctx, queue, id, interest)
 		switch {
 		case err == nil && t.Status.Ended():
 			return t, nil
@@ -198,8 +198,12 @@ func (b *Broker) News(ctx context.Context, queues []string, to broker.Listener) 
 		return err
 	}
 	tell := func(queue, event string) {
-		if field, ok := strings.CutPrefix(event, "cancel|"); ok && to.Cancelled != nil {
-			if id, err := decodeID(field); err == nil {
+		what, about, _ := strings.Cut(event, "|")
+		switch {
+		case what == "pause" && to.Paused != nil:
+			to.Paused(queue)
+		case what == "cancel" && to.Cancelled != nil:
+			if id, err := decodeID(about); err == nil {
 				to.Cancelled(queue, id)
 			}
 		}

@@ -225,7 +225,13 @@ func (b *Broker) Pause(ctx context.Context, queue string) error {
 	if err := b.readyToInspect(ctx, queue); err != nil {
 		return err
 	}
-	return wrap("pause a queue in redis", b.client.Set(ctx, b.keys(queue).paused(), 1, 0).Err())
+	k := b.keys(queue)
+	_, err := b.client.TxPipelined(ctx, func(p goredis.Pipeliner) error {
+		p.Set(ctx, k.paused(), 1, 0)
+		p.Publish(ctx, k.news(), "pause")
+		return nil
+	})
+	return wrap("pause a queue in redis", err)
 }
 
 // Resume implements broker.Operator.

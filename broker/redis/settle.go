@@ -55,6 +55,9 @@ func newOutcomeItem(o *broker.Outcome, member string) item {
 		args:  []any{member, string(o.Status), ceil(wait), int(priority), record},
 		size:  len(record),
 	}
+	if o.Parked {
+		it.args[1], it.args[2] = "parked", o.Name()
+	}
 	if o.Lease.Lock != "" {
 		it.also = []any{o.Lease.Lock}
 	}

@@ -24,11 +24,11 @@ const (
 // look, so it may be a little newer.
 func (b *Broker) Standing(ctx context.Context, queue string, id uuid.UUID) (broker.Standing, error) {
 	var s broker.Standing
-	t, err := b.Task(ctx, queue, id)
+	t, score, err := b.find(ctx, queue, id, 0)
 	if err != nil {
 		return s, err
 	}
-	s.Task = t
+	s.Task, s.Parked = t, t.Status == task.StatusScheduled && isParked(score)
 	if s.Now, err = b.client.Time(ctx).Result(); err != nil {
 		return s, wrap("read the time of redis", err)
 	}
