@@ -89,14 +89,14 @@ func (a *attempt) run(goroutine uint64) {
 	a.began = time.Now()
 	a.task.StartedAt = a.task.StartedAt.Add(a.began.Sub(a.held.leased))
 	a.waited = a.wait()
-	a.ctx.limit, a.ctx.why = a.timeLimit()
-	handler, refused, why := a.admit()
+	handler, refused, refusal := a.admit()
 	if refused != nil {
-		a.end(*refused, why)
+		a.end(*refused, refusal)
 		return
 	}
 	a.task.Attempt++
-	a.ctx.runIn(goroutine)
+	limit, why := a.timeLimit()
+	a.ctx.begin(goroutine, limit, why)
 	err, unwound := errGoexit, true
 	defer func() {
 		if value := recover(); value != nil {
