@@ -9,9 +9,6 @@ import (
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
-// Handler runs a task.
-type Handler = func(ctx context.Context, t *task.Task) error
-
 // environment is what attempts know of their server. Nobody changes it.
 type environment struct {
 	work     context.Context // of every handler
