@@ -154,7 +154,7 @@ func (a *attempt) judge(err error, unwound bool) (broker.Outcome, error) {
 	a.took = time.Since(a.began)
 	e.now = a.task.StartedAt.Add(a.took) // the broker's clock: what it said at the lease, and what has passed here since
 	e.progress, e.result = a.ctx.reports().last()
-	return a.env.policy.verdict(&a.held.lease, &e)
+	return a.env.policy.verdict(&a.held.lease, e)
 }
 
 // end has the outcome settled.

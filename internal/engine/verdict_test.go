@@ -110,7 +110,7 @@ func TestVerdict(t *testing.T) {
 				c.policy(p)
 			}
 			e.now = now
-			o, err := p.verdict(l, &e)
+			o, err := p.verdict(l, e)
 			if o.Status != c.status || o.Delay != c.delay || o.Keep != c.keep || l.Task.Attempt != c.attempt {
 				t.Errorf("%s after %s, kept %s, attempt %d; want %s after %s, kept %s, attempt %d",
 					o.Status, o.Delay, o.Keep, l.Task.Attempt, c.status, c.delay, c.keep, c.attempt)
@@ -139,7 +139,7 @@ func TestABackoffThatDoesNotReturnIsReplaced(t *testing.T) {
 	} {
 		p, log := policy(), &strings.Builder{}
 		p.Backoff, p.Log = backoff(b), slog.New(slog.NewTextHandler(log, nil))
-		o, _ := p.verdict(leased(nil), &ending{err: errBoom, now: now})
+		o, _ := p.verdict(leased(nil), ending{err: errBoom, now: now})
 		if o.Status != task.StatusRetrying || o.Delay < time.Second || o.Delay > 2*time.Second || !strings.Contains(log.String(), "Backoff") {
 			t.Errorf("%s: %s after %s, want the default backoff's delay; log: %s", name, o.Status, o.Delay, log)
 		}
@@ -151,9 +151,9 @@ func TestVerdictCounts(t *testing.T) {
 	p := policy()
 	p.IsFailure = func(error) bool { return false }
 	l := leased(nil)
-	_, _ = p.verdict(l, &ending{err: &Snooze{time.Second}, now: now})
+	_, _ = p.verdict(l, ending{err: &Snooze{time.Second}, now: now})
 	l.Task.Attempt++
-	_, _ = p.verdict(l, &ending{err: errBoom, now: now})
+	_, _ = p.verdict(l, ending{err: errBoom, now: now})
 	if l.Task.Snoozes != 1 || l.Task.Excused != 1 || l.Task.Attempt != 1 {
 		t.Errorf("%d snoozes, %d excused, attempt %d; want 1, 1 and 1", l.Task.Snoozes, l.Task.Excused, l.Task.Attempt)
 	}
