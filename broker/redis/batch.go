@@ -49,7 +49,14 @@ type batcher struct {
 // remembers one call of each.
 type lane struct {
 	caller string
-	lost   int // how many names it has given away
+	lost   int        // how many names it has given away
+	last   []lastCall // what its latest calls were
+}
+
+// lastCall is one that was answered, and where its items were in their batch.
+type lastCall struct {
+	lostCall
+	members []int
 }
 
 // name is that of the calls from now on.
@@ -90,7 +97,7 @@ func newRevisions(b *Broker) *batcher {
 }
 
 func (s *batcher) open(fits func(n, bytes int) bool, lanes int) {
-	s.gatherer = gatherer[item]{send: s.send, fits: fits, lanes: lanes}
+	s.gatherer = gatherer[item]{send: s.send, missed: s.missed, fits: fits, lanes: lanes}
 	for i := range lanes {
 		s.lanes = append(s.lanes, lane{caller: s.caller + strconv.Itoa(i)})
 	}
@@ -128,6 +135,7 @@ func fits(n, bytes int) bool {
 
 // send makes one call a queue, of what has not been answered yet.
 func (s *batcher) send(lane int, items []item) []error {
+	s.lanes[lane].last = s.lanes[lane].last[:0]
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
 	if err := s.broker.server.check(ctx, s.broker); err != nil {
@@ -139,6 +147,23 @@ func (s *batcher) send(lane int, items []item) []error {
 		s.call(ctx, &s.lanes[lane], items, queues, members, errs)
 	}
 	return orNil(errs)
+}
+
+// missed keeps the answers for callers that have left, and may come back.
+func (s *batcher) missed(at int, items []item, missed []int) {
+	lane := &s.lanes[at]
+	for _, last := range lane.last {
+		of := slices.Repeat([]int{-1}, len(last.members))
+		for position, i := range last.members {
+			if _, found := slices.BinarySearch(missed, i); found {
+				of[position] = i
+			}
+		}
+		s.lost.add(last.lostCall, items, of)
+	}
+	if len(lane.last) > 0 {
+		lane.lost++
+	}
 }
 
 // call makes the calls of one batch. They share a number, for each queue remembers
@@ -155,15 +180,20 @@ func (s *batcher) call(ctx context.Context, lane *lane, items []item, queues []s
 		also = s.broker.registry.name(ctx, s.broker, queues)
 	}
 	cmds, late := s.run(ctx, calls, also)
-	unanswered := false
+	lost := false
 	for i, queue := range queues {
 		s.judge(cmds[i], late[i], items, members[queue], errs)
-		if s.counted && unavailable(cmds[i].Err()) {
-			unanswered = true
-			s.lost.add(&lostCall{queue: queue, caller: caller, number: number, begun: begun}, items, members[queue])
+		this := lostCall{queue: queue, caller: caller, number: number, begun: begun}
+		switch {
+		case !s.counted: // nobody can ask
+		case unavailable(cmds[i].Err()):
+			lost = true
+			s.lost.add(this, items, members[queue])
+		default:
+			lane.last = append(lane.last, lastCall{this, members[queue]})
 		}
 	}
-	if unanswered {
+	if lost {
 		lane.lost++
 	}
 }

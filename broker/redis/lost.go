@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/nex-gen-tech/jobsy/broker"
 )
 
@@ -20,27 +22,38 @@ const (
 	notMade = "-"
 )
 
-// lostCalls are calls that got no answer. An item of one that comes back is not sent
-// before the queue has said what became of that call: it may have been made. No
-// other call has the name of a lost one, so its answer stays where it is.
+// lostCalls are calls that got no answer, or whose callers did not wait for it. An
+// item of one that comes back is not sent before the queue has said what became of
+// that call: it may have been made. No other call has the name of a lost one, so its
+// answer stays where it is.
 type lostCalls struct {
 	mu    sync.Mutex
-	calls []*lostCall // the oldest first
-	items int         // in calls
+	calls []*lostCall      // the oldest first
+	known map[lostName]int // how often each item is in calls
+	items int              // in calls
 }
 
 // lostCall is a call on one queue.
 type lostCall struct {
 	queue, caller, number string
 	begun                 time.Time
-	items                 []itemSum // by position; zero: it has its answer
+	items                 []lostItem // by position
 }
 
-// itemSum tells one item from all others.
-type itemSum [sha256.Size]byte
+// lostItem is an item as it was sent; zero: nobody asks about it.
+type lostItem struct {
+	id  uuid.UUID
+	sum [sha256.Size]byte // of its arguments
+}
 
-func sumOf(it *item) itemSum {
-	h, sum := sha256.New(), itemSum{}
+// lostName is what an item that comes back is looked up by.
+type lostName struct {
+	queue string
+	id    uuid.UUID
+}
+
+func newLostItem(it *item) lostItem {
+	h, lost := sha256.New(), lostItem{id: it.id}
 	for _, arg := range it.args {
 		text, ok := arg.([]byte)
 		if !ok {
@@ -48,28 +61,49 @@ func sumOf(it *item) itemSum {
 		}
 		fmt.Fprintf(h, "%d:%s,", len(text), text)
 	}
-	h.Sum(sum[:0])
-	return sum
+	h.Sum(lost.sum[:0])
+	return lost
 }
 
-// add adds the call of the items at those positions. The oldest calls make room.
-func (l *lostCalls) add(call *lostCall, items []item, at []int) {
-	call.items = make([]itemSum, len(at))
+// add adds the call of the items at those positions, -1 for one that nobody will ask
+// about. The oldest calls make room.
+func (l *lostCalls) add(call lostCall, items []item, at []int) {
+	call.items = make([]lostItem, len(at))
 	for position, i := range at {
-		call.items[position] = sumOf(&items[i])
+		if i >= 0 {
+			call.items[position] = newLostItem(&items[i])
+		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.calls, l.items = append(l.calls, call), l.items+len(call.items)
+	l.calls, l.items = append(l.calls, &call), l.items+len(at)
+	if l.known == nil {
+		l.known = make(map[lostName]int)
+	}
+	for _, it := range call.items {
+		if it.id != uuid.Nil {
+			l.known[lostName{call.queue, it.id}]++
+		}
+	}
 	for l.items > maxLost {
-		l.dropFirst()
+		l.remove(0)
 	}
 }
 
-func (l *lostCalls) dropFirst() {
-	l.items -= len(l.calls[0].items)
-	l.calls[0] = nil
-	l.calls = l.calls[1:]
+// remove forgets the call in that place.
+func (l *lostCalls) remove(i int) {
+	call := l.calls[i]
+	l.calls, l.items = slices.Delete(l.calls, i, i+1), l.items-len(call.items)
+	for _, it := range call.items {
+		l.unname(lostName{call.queue, it.id})
+	}
+}
+
+// unname counts an item less. One that nobody asks about has not been counted.
+func (l *lostCalls) unname(name lostName) {
+	if l.known[name]--; l.known[name] <= 0 {
+		delete(l.known, name)
+	}
 }
 
 // lostItems are items that were in one call: the position of each in their batch,
@@ -80,56 +114,58 @@ type lostItems struct {
 }
 
 // find returns in which calls the items were.
-func (l *lostCalls) find(items []item) []*lostItems {
+func (l *lostCalls) find(items []item) (found []lostItems) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for len(l.calls) > 0 && time.Since(l.calls[0].begun) > lostMemory {
-		l.dropFirst()
+		l.remove(0)
 	}
 	if len(l.calls) == 0 {
 		return nil
 	}
-	back := make(map[backItem][]int, len(items))
+	back := make(map[lostName][]int)
 	for i := range items {
-		key := backItem{items[i].queue, sumOf(&items[i])}
-		back[key] = append(back[key], i)
+		if name := (lostName{items[i].queue, items[i].id}); l.known[name] > 0 {
+			back[name] = append(back[name], i)
+		}
 	}
-	var found []*lostItems
 	for _, call := range l.calls {
-		if of := call.among(back); of != nil {
-			found = append(found, of)
+		if len(back) == 0 {
+			break
+		}
+		if at := call.among(items, back); at != nil {
+			found = append(found, lostItems{call, at})
 		}
 	}
 	return found
 }
 
-// backItem is an item that comes back.
-type backItem struct {
-	queue string
-	item  itemSum
-}
-
-// among takes the items of the call out of those that are back.
-func (c *lostCall) among(back map[backItem][]int) (found *lostItems) {
-	for position, item := range c.items {
-		key := backItem{c.queue, item}
-		at := back[key]
-		if len(at) == 0 {
+// among takes the items of the call out of those that are back, and returns where
+// they are, or nil.
+func (c *lostCall) among(items []item, back map[lostName][]int) (at []int) {
+	for position, lost := range c.items {
+		name := lostName{c.queue, lost.id}
+		n := slices.IndexFunc(back[name], func(i int) bool { return newLostItem(&items[i]) == lost })
+		if n < 0 {
 			continue
 		}
-		if found == nil {
-			found = &lostItems{call: c, at: slices.Repeat([]int{-1}, len(c.items))}
+		if at == nil {
+			at = slices.Repeat([]int{-1}, len(c.items))
 		}
-		found.at[position], back[key] = at[0], at[1:]
+		at[position] = back[name][n]
+		back[name] = slices.Delete(back[name], n, n+1)
 	}
-	return found
+	return at
 }
 
 // forget forgets an item that has its answer.
 func (l *lostCalls) forget(call *lostCall, position int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	call.items[position] = itemSum{}
+	if slices.Contains(l.calls, call) {
+		l.unname(lostName{call.queue, call.items[position].id})
+		call.items[position] = lostItem{}
+	}
 }
 
 // drop forgets a call that was not made.
@@ -137,7 +173,6 @@ func (l *lostCalls) drop(call *lostCall) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if i := slices.Index(l.calls, call); i >= 0 {
-		l.calls = slices.Delete(l.calls, i, i+1)
-		l.items -= len(call.items)
+		l.remove(i)
 	}
 }

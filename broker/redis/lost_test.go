@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,7 +10,9 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/google/uuid"
 
+	"github.com/nex-gen-tech/jobsy"
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/broker/redis"
 	"github.com/nex-gen-tech/jobsy/internal/faultproxy"
@@ -22,6 +25,7 @@ import (
 // when the call has been given up.
 type away struct {
 	*testing.T
+	addr  string // of the server itself
 	proxy *faultproxy.Proxy
 	*redis.Broker
 }
@@ -29,7 +33,7 @@ type away struct {
 // newAway has the server know the scripts already.
 func newAway(t *testing.T, addr string) *away {
 	p := faultproxy.Start(t, addr)
-	a := &away{t, p, open(t, p.Addr(), &redis.Options{Prefix: t.Name()})}
+	a := &away{t, addr, p, open(t, p.Addr(), &redis.Options{Prefix: t.Name()})}
 	enqueue(t, a.Broker, task.New("warm", nil))
 	complete(t, a.Broker, leaseOne(t, a.Broker))
 	return a
@@ -41,15 +45,9 @@ func (a *away) lose(call func() []error) {
 	a.Helper()
 	a.proxy.DropNext(1, "evalsha")
 	begin := time.Now()
-	ended := make(chan []error)
+	ended := make(chan []error, 1)
 	go func() { ended <- call() }()
-	for a.proxy.Left() > 0 {
-		select {
-		case errs := <-ended:
-			a.Fatalf("the call returned %v before its reply was lost", errs)
-		case <-time.After(time.Millisecond): // looks again
-		}
-	}
+	a.untilLost()
 	a.proxy.Cut()
 	for i, err := range <-ended {
 		if !errors.Is(err, task.ErrUnavailable) {
@@ -57,6 +55,19 @@ func (a *away) lose(call func() []error) {
 		}
 	}
 	a.Logf("the call was given up after %s", time.Since(begin))
+}
+
+// untilLost waits until a reply that is to be lost has been.
+func (a *away) untilLost() {
+	a.Helper()
+	deadline := time.After(10 * time.Second)
+	for a.proxy.Left() > 0 {
+		select {
+		case <-deadline:
+			a.Fatal("no reply was lost")
+		case <-time.After(time.Millisecond): // looks again
+		}
+	}
 }
 
 func (a *away) settle(outcomes ...broker.Outcome) []error { return a.Settle(a.Context(), outcomes) }
@@ -98,6 +109,52 @@ func TestASettlementComesBackAfterAnOutage(t *testing.T) {
 		wantErrors(a.T, a.settle(outcomes[5], outcomes[2], outcomes[0]), nil, nil, task.ErrLeaseLost)
 		wantErrors(a.T, a.settle(outcomes[1], outcomes[3]), nil, nil)
 		wantErrors(a.T, a.settle(outcomes...), slices.Repeat([]error{task.ErrLeaseLost}, len(outcomes))...)
+	})
+}
+
+// A server is told of a failure that it had settled before an outage, once.
+func TestAFailureBeforeAnOutageIsToldOf(t *testing.T) {
+	onBothServers(t, func(a *away) {
+		a.proxy.DropNext(1, "$6\r\nfailed") // the status of an outcome
+		told := make(chan uuid.UUID, 2)
+		server := jobsy.NewServer(a.Broker, &jobsy.ServerOptions{OnFailed: func(t *task.Task, _ string) { told <- t.ID }})
+		server.HandleFunc("work", func(context.Context, *task.Task) error {
+			return jobsy.SkipRetry(errors.New("no use"))
+		})
+		ctx, cancel := context.WithCancel(a.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- server.Run(ctx) }()
+		work := task.New("work", nil)
+		enqueue(a.T, a.Broker, work)
+		a.untilLost()
+		a.proxy.Cut()
+		look := open(a.T, a.addr, &redis.Options{Prefix: a.Name()})
+		if found, err := look.Task(a.Context(), task.DefaultQueue, work.ID); err != nil || found.Status != task.StatusFailed {
+			a.Errorf("the task is %+v, %v, want it settled as failed", found, err)
+		}
+		away := time.NewTimer(2 * time.Second) // beyond the repeats of one call
+		defer away.Stop()
+		select {
+		case <-told:
+			a.Error("the server was told while Redis was away")
+		case <-away.C:
+		}
+		a.proxy.Heal(a)
+		select {
+		case id := <-told:
+			if id != work.ID {
+				a.Errorf("told of %s, want %s", id, work.ID)
+			}
+		case <-time.After(10 * time.Second):
+			a.Error("P6: the server was never told")
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			a.Error(err)
+		}
+		if len(told) != 0 {
+			a.Error("told twice")
+		}
 	})
 }
 
@@ -163,6 +220,28 @@ func TestAnEnqueueThatNeverArrivedStaysAway(t *testing.T) {
 		}
 		if counts, err := a.Counts(a.Context(), task.DefaultQueue); err != nil || counts[task.StatusPending] != 0 {
 			a.Errorf("%v, %v, want nothing pending", counts, err)
+		}
+	})
+}
+
+// A producer whose context ended before the answer came is told it when it comes back.
+func TestAnEnqueueWhoseCallerHasLeft(t *testing.T) {
+	onBothServers(t, func(a *away) {
+		look := open(a.T, a.addr, &redis.Options{Prefix: a.Name()})
+		work := task.New("work", nil)
+		a.proxy.Stall()
+		ctx, cancel := context.WithTimeout(a.Context(), 50*time.Millisecond)
+		defer cancel()
+		wantErrors(a.T, a.Enqueue(ctx, []*task.Task{work}), task.ErrUnavailable)
+		a.proxy.Heal(a)
+		complete(a.T, look, leaseOne(a.T, look))
+		enqueue(a.T, a.Broker, task.New("in between", nil))
+		enqueue(a.T, a.Broker, work)
+		if l := leaseOne(a.T, look); l.Task.Name != "in between" {
+			a.Errorf("leased %s, want what was enqueued in between", l.Task.Name)
+		}
+		if counts, err := look.Counts(a.Context(), task.DefaultQueue); err != nil || counts[task.StatusPending] != 0 {
+			a.Errorf("P6: %v, %v, want nothing pending", counts, err)
 		}
 	})
 }

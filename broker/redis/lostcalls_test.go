@@ -6,13 +6,15 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/nex-gen-tech/jobsy/broker"
 )
 
 func lostItemsOf(queue string, n int) []item {
 	items := make([]item, n)
 	for i := range items {
-		items[i] = item{queue: queue, args: []any{strconv.Itoa(i), []byte("record")}}
+		items[i] = item{queue: queue, id: uuid.UUID{1, byte(i >> 8), byte(i)}, args: []any{strconv.Itoa(i), []byte("record")}}
 	}
 	return items
 }
@@ -32,7 +34,7 @@ func TestLostCallsAreBounded(t *testing.T) {
 		var l lostCalls
 		for i := range 2 * maxLost / broker.MaxBatch {
 			queue := strconv.Itoa(i)
-			l.add(&lostCall{queue: queue, begun: time.Now()}, lostItemsOf(queue, broker.MaxBatch), positions(broker.MaxBatch))
+			l.add(lostCall{queue: queue, begun: time.Now()}, lostItemsOf(queue, broker.MaxBatch), positions(broker.MaxBatch))
 			time.Sleep(time.Millisecond) // fake time
 		}
 		if l.items != maxLost || len(l.calls) != maxLost/broker.MaxBatch {
@@ -47,7 +49,7 @@ func TestLostCallsAreBounded(t *testing.T) {
 			t.Errorf("found %v among %d calls after %s, want the oldest forgotten", found, len(l.calls), lostMemory)
 		}
 		time.Sleep(time.Second) // fake time
-		if found := l.find(nil); found != nil || len(l.calls) != 0 || l.items != 0 {
+		if found := l.find(nil); found != nil || len(l.calls) != 0 || l.items != 0 || len(l.known) != 0 {
 			t.Errorf("%d calls and %d items left, want none", len(l.calls), l.items)
 		}
 	})
@@ -58,7 +60,7 @@ func TestLostCallsKnowTheirItems(t *testing.T) {
 	t.Parallel()
 	var l lostCalls
 	items := lostItemsOf("q", 2)
-	l.add(&lostCall{queue: "q", begun: time.Now()}, append(items, items...), positions(4))
+	l.add(lostCall{queue: "q", begun: time.Now()}, append(items, items...), positions(4))
 	items[1].args = []any{"1", []byte("another record")}
 	found := l.find(append(lostItemsOf("other", 2), items...))
 	if len(found) != 1 || found[0].at[0] != 2 || found[0].at[1] != -1 || found[0].at[2] != -1 {
@@ -69,7 +71,7 @@ func TestLostCallsKnowTheirItems(t *testing.T) {
 		t.Errorf("found %+v, want the second place of the item", found)
 	}
 	l.drop(found[0].call)
-	if found = l.find(lostItemsOf("q", 2)); found != nil || l.items != 0 {
+	if found = l.find(lostItemsOf("q", 2)); found != nil || l.items != 0 || len(l.known) != 0 {
 		t.Errorf("found %+v in a call that was not made", found)
 	}
 }
