@@ -284,3 +284,26 @@ func TestARepeatOfAMember(t *testing.T) {
 		t.Errorf("the group is %+v, %v, want one member", group, err)
 	}
 }
+
+// A handler that tries to enqueue the task it runs does itself no harm.
+func TestAHandlerThatEnqueuesItsOwnTask(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := memory.New(nil)
+		client := jobsy.NewClient(b, nil)
+		var refused error
+		r := start(t, b, b, &jobsy.ServerOptions{Backoff: func(int) time.Duration { return time.Hour }}, func(s *jobsy.Server) {
+			s.HandleFunc("work", func(ctx context.Context, own *task.Task) error {
+				refused = client.Enqueue(ctx, own)
+				return errors.New("once more")
+			})
+		})
+		defer r.stop()
+		work := r.enqueue(task.New("work", nil))
+		synctest.Wait()
+		r.want(work, task.StatusRetrying, 1)
+		if !errors.Is(refused, task.ErrDuplicate) {
+			t.Errorf("Enqueue: %v, want ErrDuplicate", refused)
+		}
+	})
+}

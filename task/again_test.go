@@ -51,7 +51,7 @@ func filled(t *testing.T) *task.Task {
 		Priority: 7, RunAt: now, MaxRetry: 3, Timeout: time.Second, Deadline: now.Add(time.Hour), Retention: time.Minute,
 		Unique: task.Unique{Mode: task.UntilEnded, Key: "key"}, Gather: task.Gather{Quiet: 1},
 		Status: task.StatusRunning, Attempt: 2, LastError: "error", Result: []byte("result"), EnqueuedAt: now, StartedAt: now,
-		EndedAt: now, Deliveries: 3, Token: 4, Worker: "worker", Progress: task.Progress{Fraction: 1}, History: make([]task.Run, 1),
+		EndedAt: now, Deliveries: 3, Snoozes: 1, Excused: 1, Token: 4, Worker: "worker", Progress: task.Progress{Fraction: 1}, History: make([]task.Run, 1),
 		Members: []*task.Task{task.New("member", nil)},
 	}
 	for v, i := reflect.ValueOf(full).Elem(), 0; i < v.NumField(); i++ {

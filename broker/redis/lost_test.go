@@ -117,7 +117,7 @@ func TestAFailureBeforeAnOutageIsToldOf(t *testing.T) {
 	onBothServers(t, func(a *away) {
 		a.proxy.DropNext(1, "$6\r\nfailed") // the status of an outcome
 		told := make(chan uuid.UUID, 2)
-		server := jobsy.NewServer(a.Broker, &jobsy.ServerOptions{OnFailed: func(t *task.Task, _ string) { told <- t.ID }})
+		server := jobsy.NewServer(a.Broker, &jobsy.ServerOptions{OnFailed: func(_ context.Context, t *task.Task, _ error) { told <- t.ID }})
 		server.HandleFunc("work", func(context.Context, *task.Task) error {
 			return jobsy.SkipRetry(errors.New("no use"))
 		})
