@@ -79,16 +79,24 @@ func NewClient(b broker.Broker, opts *ClientOptions) *Client {
 // If any of them is invalid, none is enqueued, and the error is a
 // *task.FieldError. Otherwise each is taken or refused by itself: the error of a
 // single task is returned as it is, that of several as a *BatchError. It is
-// task.ErrDuplicate for an ID that is in use, and task.ErrUnavailable if the
-// broker could not be reached or did not answer in time; enqueuing the same
-// task again is then safe. Enqueue ends with its context, and within seconds
-// without one.
+// task.ErrDuplicate for an ID that is in use, also if the task there is this one:
+// to enqueue it once more, enqueue its Again. Enqueue ends with its context, and
+// within seconds without one.
+//
+// It is task.ErrUnavailable if the broker could not be reached or did not answer in
+// time. Then, and when the context ended, whether a task was taken is unknown: such
+// a task has task.StatusUnknown, and enqueuing it again, or a copy of it, is safe:
+// nil if it was taken. Only where it has run and is gone already, or has changed or
+// joined a waiting task by its Unique or Gather that runs by then, may it run twice.
+// A task that was taken before, as one that a handler is given, is not marked so.
 func (c *Client) Enqueue(ctx context.Context, tasks ...*task.Task) error {
 	if c.optErr != nil {
 		return c.optErr
 	}
+	were := statuses(tasks)
 	for i, t := range tasks {
 		if err := c.check(t); err != nil {
+			restore(tasks, were)
 			return numbered(err, i, len(tasks))
 		}
 	}
@@ -96,6 +104,9 @@ func (c *Client) Enqueue(ctx context.Context, tasks ...*task.Task) error {
 	for start := 0; start < len(tasks); start += broker.MaxBatch {
 		end := min(start+broker.MaxBatch, len(tasks))
 		copy(errs[start:], c.broker.Enqueue(ctx, tasks[start:end]))
+	}
+	for i, t := range tasks {
+		errs[i] = c.answered(ctx, t, were[i], errs[i])
 	}
 	return joined(errs)
 }

@@ -36,18 +36,19 @@ type Broker interface {
 	// becomes scheduled, any other pending.
 	//
 	// An ID already in use in the queue is refused with a
-	// *task.DuplicateError, unless the task there is identical and no attempt
-	// of it has been answered for: enqueuing again what was enqueued is no
-	// conflict, and has no effect. A broker that
-	// repeats a call of its own by itself, after a lost reply, must neither
-	// double a task nor refuse it. Enqueue returns once ctx ends, with its
-	// error.
+	// *task.DuplicateError, always: its Same tells that the record there is
+	// the one that was to be enqueued, byte for byte, and that no attempt of it
+	// has been answered for. Whether that makes the call a repeat is for the
+	// caller to know. Only a broker that repeats a call of its own, after a lost
+	// reply, must neither double a task nor refuse it, but answer what it was
+	// answered. Enqueue returns once ctx ends, with its error.
 	//
 	// A task with Unique or Gather meets the lock of its LockKey, as package
 	// task describes the modes. A refusal is a *task.DuplicateError with Unique
 	// set and the ID of the lock's holder. A task that took the place of a
 	// waiting one, or became a member of it, is taken, and the waiting one's ID
-	// is written into the caller's task. An ID in use is judged before the
+	// is written into the caller's task. One that is a member of it already is
+	// refused with that ID, and Same. An ID in use is judged before the
 	// lock, and leaves the lock as it was. Locks are judged and taken in the
 	// step that writes the task.
 	Enqueue(ctx context.Context, tasks []*task.Task) []error
@@ -98,7 +99,8 @@ type Broker interface {
 	// Settle ends the leases, each with what its task becomes. A lease that
 	// is no longer held is task.ErrLeaseLost and changes nothing, except for
 	// the repeat of a settlement whose reply was lost, which is answered as
-	// the first one was. Settle checks and writes each outcome atomically.
+	// the first one was: also if the caller repeats it, soon after a
+	// task.ErrUnavailable. Settle checks and writes each outcome atomically.
 	//
 	// A task that is to be cancelled becomes cancelled, and is kept as long as
 	// the cancellation said, whatever the outcome, unless that is completed.

@@ -3,25 +3,32 @@
 -- KEYS   1 tasks  2 pending  3 scheduled  4 seq  5 wake  6 reply
 --        7 retrying  8 completed  9 failed  10 cancelled  11 locks  12 lapses
 --        13 arrivals
--- ARGV   1 call number  2 ms to remember the reply  3 how many tasks
+-- ARGV   1 call number  2 ms to remember the reply  3 how many tasks (0: asks
+--        what the call of that number was answered)
 --        then 3 a task: id, its score as a delayed task (due 0: now), record
 --        then 7 a task with a lock: its position from 1, digest, mode (s, e, t,
 --        d, l or g: see locks.lua), ms For or Quiet, ms Limit or Delay, size,
 --        and as a member of another task's record (g only)
 -- Reply  the positions, from 1, with commas between, of the tasks that were
---        refused because their id is in use: unless the record there is the same
---        and no attempt of it has been answered for. A position with ':' and an
---        id was refused for that task's lock, one with '=' and an id has taken
---        that task's place or has become its member.
+--        refused because their id is in use. One with '!' was refused likewise,
+--        but the record there is the same, and no attempt of it has been answered
+--        for; with '!' and an id it is a member of that task already. One with ':'
+--        and an id was refused for that task's lock, one with '=' and an id has
+--        taken that task's place or has become its member. To who asks, '-': there
+--        was no such call, and if it still arrives it does nothing.
 local tasks, pending, scheduled, seq, marker, reply = unpack(KEYS, 1, 6)
 local locks, lapses = KEYS[11], KEYS[12]
 
 local repeated = recall(reply, ARGV[1])
 if repeated then
+  redis.call('PEXPIRE', reply, ARGV[2]) -- a write, so that WAIT has something to wait for
   return repeated
 end
 
 local ids, count = {}, tonumber(ARGV[3])
+if count == 0 then
+  return preclude(reply, ARGV[1], ARGV[2])
+end
 for i = 1, count do
   ids[i] = ARGV[3 * i + 1]
 end
@@ -117,9 +124,6 @@ if #ARGV > 3 + 3 * count then
   end
 
   local function join(lock, at, u)
-    if string.find(at.record, u.member, 1, true) then
-      return -- the repeat of a call whose reply was lost
-    end
     at.record = at.record .. u.member
     lock[4] = lock[4] + 1
     values[u.digest], changed[u.digest] = lock_value(unpack(lock)), true
@@ -153,6 +157,8 @@ if #ARGV > 3 + 3 * count then
     elseif mode == 'l' and waits then
       replace(holder, at, record, priority)
       say(i, '=', holder)
+    elseif mode == 'g' and waits and string.find(at.record, u.member, 1, true) then
+      say(i, '!', holder)
     elseif mode == 'g' and open(at) and tonumber(lock[4]) < tonumber(lock[5]) and #at.record < 1048576 then
       join(lock, at, u)
       say(i, '=', holder)
@@ -211,11 +217,7 @@ for i, id in ipairs(ids) do
   end
   if standing then
     local same = standing == record or u and u.mode == 'g' and string.sub(standing, 1, #record) == record
-    if not same or answered(id) then
-      say(i)
-    else
-      arrived = arrived - 1
-    end
+    say(i, same and not answered(id) and '!' or '')
   elseif u then
     claim(i, id, u, record, 255 - score % 256, math.floor(score / 256))
   else

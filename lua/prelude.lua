@@ -72,6 +72,14 @@ local function remember(key, call, reply, ttl)
   redis.call('SET', key, call .. '|' .. reply, 'PX', ttl)
 end
 
+-- Answers who asks about a call that was not made: it will not be. The removal
+-- comes first: a server out of memory then lets the script write.
+local function preclude(key, call, ttl)
+  redis.call('DEL', key)
+  remember(key, call, '-', ttl)
+  return '-'
+end
+
 -- Lets one blocked server know that there is something to lease.
 local function wake(key)
   redis.call('ZADD', key, 0, 'wake')

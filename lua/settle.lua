@@ -4,7 +4,7 @@
 --        7 failed  8 cancelled  9 seq  10 wake  11 reply  12 cancelling
 --        13 waited  14 progress  15 locks  16 parked
 -- ARGV   1 call number  2 ms to remember the reply  3 channel for news
---        4 how many outcomes
+--        4 how many outcomes (0: asks what the call of that number was answered)
 --        then 5 an outcome: member of the lease, status, ms, priority, record
 --        ms: how long an ended task is kept (0: not), or a delayed one waits
 --        pending: one that was delivered before becomes a lease that nobody holds,
@@ -14,7 +14,8 @@
 --        record: replaces the stored one ('': leaves it)
 --        then 2 a task with a lock: its position from 1, digest
 -- Reply  the positions of the outcomes whose lease is lost, from 1, with
---        commas between
+--        commas between. To who asks, '-': there was no such call that ended a
+--        lease, and if it still arrives it does nothing.
 local tasks, pending, running, marker, reply = KEYS[1], KEYS[2], KEYS[5], KEYS[10], KEYS[11]
 local sets = {
   scheduled = KEYS[3], retrying = KEYS[4],
@@ -27,6 +28,9 @@ if repeated then
 end
 
 local members, first, count = {}, 5, tonumber(ARGV[4])
+if count == 0 then
+  return preclude(reply, ARGV[1], ARGV[2])
+end
 for i = 1, count do
   members[i] = ARGV[first + 5 * (i - 1)]
 end

@@ -15,13 +15,13 @@ var (
 	// error is a *DuplicateError, which says which.
 	ErrDuplicate = errors.New("duplicate task")
 	// ErrUnavailable means that the broker could not be reached or did not
-	// answer in time. Whether it has acted is unknown; giving it the
-	// identical task again is safe.
+	// answer in time. Whether it has acted is unknown. Giving the same task to
+	// Client.Enqueue again is safe.
 	ErrUnavailable = errors.New("broker unavailable")
 	// ErrNotDurable means that the broker has taken the task, but that the
 	// replicas or the disk that should have it, too, did not follow in time. It
-	// comes with ErrUnavailable if they may yet: giving the identical task again
-	// is safe.
+	// comes with ErrUnavailable if they may yet: giving the same task to
+	// Client.Enqueue again is safe, and tells.
 	ErrNotDurable = errors.New("not durable yet")
 	// ErrClosed means that the broker was closed.
 	ErrClosed = errors.New("broker closed")
@@ -89,15 +89,28 @@ type DuplicateError struct {
 	// Unique tells that the two tasks share the key of their Unique, not the
 	// ID.
 	Unique bool
+	// Same tells that what stands under the ID is this task, byte for byte, and
+	// that no attempt of it has been answered for; or that this task is a
+	// member of that one already.
+	Same bool
+	// Late is, with Same, what there is to say besides of the task that stands:
+	// ErrNotDurable, wrapped. Nil: nothing.
+	Late error
 }
 
 // Error names the task that stands.
 func (e *DuplicateError) Error() string {
-	if e.Unique {
+	switch {
+	case e.Unique:
 		return fmt.Sprintf("Unique must not be held by another: task %s stands already", e.ID)
+	case e.Same:
+		return fmt.Sprintf("ID must be unique in its queue: this task stands already as %s; Again makes another one", e.ID)
 	}
 	return fmt.Sprintf("ID must be unique in its queue: task %s stands already", e.ID)
 }
+
+// Unwrap returns Late.
+func (e *DuplicateError) Unwrap() error { return e.Late }
 
 // Is reports whether target is ErrDuplicate.
 func (e *DuplicateError) Is(target error) bool { return target == ErrDuplicate }

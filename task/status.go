@@ -15,7 +15,12 @@ const (
 	StatusCancelled Status = "cancelled" // called off before it could complete
 )
 
-// Statuses returns every status, in the order of a task's life.
+// StatusUnknown is what Client.Enqueue leaves in a task of which it was not told
+// whether it was taken. Enqueuing that task again, or a copy of it, is a repeat
+// of that call: no error if it was taken. No broker keeps this status.
+const StatusUnknown Status = "unknown"
+
+// Statuses returns every status that a broker keeps, in the order of a task's life.
 func Statuses() []Status {
 	return []Status{
 		StatusScheduled, StatusPending, StatusRunning, StatusRetrying,

@@ -10,16 +10,16 @@ import (
 
 func duplicateRules() []rule {
 	return []rule{
-		{repeatable, "enqueuing the identical task again is no conflict", identicalIsTaken},
-		{repeatable, "enqueuing the identical scheduled task again is no conflict", identicalIsTakenLater},
-		{repeatable, "an identical task twice in a batch is one task", identicalInBatch},
-		{repeatable, "enqueuing what has been leased again is no conflict", identicalWhileLeased},
+		{whole, "the task that stands is refused, and told as the same", sameIsRefused},
+		{whole, "the task that is scheduled is refused, and told as the same", sameIsRefusedLater},
+		{whole, "a task twice in a batch is one task", sameInBatch},
+		{whole, "the task that runs is refused, and told as the same", sameWhileLeased},
 		{whole, "another task with an ID in use is refused", differingIsRefused},
 		{whole, "of two tasks with one ID in a batch the first stands", differingInBatch},
 		{whole, "an ID is in use while its task waits for a retry", answeredIsRefused(task.StatusRetrying, true)},
 		{whole, "an ID is in use while its ended task is kept", answeredIsRefused(task.StatusCompleted, true)},
-		{whole, "a retrying task is not taken again if its record was left as it is", answeredIsRefused(task.StatusRetrying, false)},
-		{whole, "an ended task is not taken again if its record was left as it is", answeredIsRefused(task.StatusFailed, false)},
+		{whole, "a retrying task is not the same if its record was left as it is", answeredIsRefused(task.StatusRetrying, false)},
+		{whole, "an ended task is not the same if its record was left as it is", answeredIsRefused(task.StatusFailed, false)},
 		{lossless, "an ID is free again once its task is gone", idIsFreeAgain},
 	}
 }
@@ -36,48 +36,63 @@ func (s *trial) onlyOne(label string) {
 	s.leavesNothing()
 }
 
-func identicalIsTaken(s *trial) {
+// stands enqueues a copy of a task that is to be refused for it.
+func (s *trial) stands(t *task.Task, same bool) {
+	s.Helper()
+	errs := s.broker.Enqueue(s.ctx, []*task.Task{t.Clone()})
+	s.match("Enqueue", errs, task.ErrDuplicate)
+	s.isDuplicate(errs[0], t, same)
+}
+
+func (s *trial) isDuplicate(err error, of *task.Task, same bool) {
+	s.Helper()
+	var duplicate *task.DuplicateError
+	switch {
+	case !errors.As(err, &duplicate) || !errors.Is(err, task.ErrDuplicate):
+		s.Errorf("the second task with an ID got error %v, want a *task.DuplicateError", err)
+	case duplicate.ID != of.ID || duplicate.Unique:
+		s.Errorf("the error names task %s (Unique %t), want the ID %s", duplicate.ID, duplicate.Unique, of.ID)
+	case duplicate.Same != same:
+		s.Errorf("the error has Same %t, want %t", duplicate.Same, same)
+	}
+}
+
+func sameIsRefused(s *trial) {
 	t := newTask("same")
 	s.enqueue(t)
-	s.enqueue(t)
-	s.enqueue(t.Clone())
+	s.stands(t, true)
+	s.stands(t, true)
 	s.onlyOne("same")
 }
 
-func identicalIsTakenLater(s *trial) {
+func sameIsRefusedLater(s *trial) {
 	t := newTask("same")
 	t.RunAt = s.now().Add(short)
 	s.enqueue(t)
-	s.enqueue(t.Clone())
+	s.stands(t, true)
 	s.advance(short)
 	s.onlyOne("same")
 }
 
-func identicalInBatch(s *trial) {
+func sameInBatch(s *trial) {
 	t := newTask("same")
 	t.EnqueuedAt = s.now()
-	s.enqueue(t, t.Clone(), t)
-	s.onlyOne("same")
+	errs := s.broker.Enqueue(s.ctx, []*task.Task{t, t.Clone(), newTask("other"), t})
+	s.match("Enqueue", errs, nil, task.ErrDuplicate, nil, task.ErrDuplicate)
+	s.isDuplicate(errs[1], t, true)
+	s.isDuplicate(errs[3], t, true)
+	s.inOrder("same", "other")
 }
 
-func identicalWhileLeased(s *trial) {
+func sameWhileLeased(s *trial) {
 	t := newTask("same")
 	s.enqueue(t)
 	got := s.lease()
-	s.enqueue(t.Clone())
+	s.stands(t, true)
+	s.stands(got.Task, true)
 	s.nothing()
 	s.end(got)
 	s.leavesNothing()
-}
-
-func (s *trial) isDuplicate(err error, of *task.Task) {
-	s.Helper()
-	var duplicate *task.DuplicateError
-	if !errors.As(err, &duplicate) || !errors.Is(err, task.ErrDuplicate) {
-		s.Errorf("the second task with an ID got error %v, want a *task.DuplicateError", err)
-	} else if duplicate.ID != of.ID {
-		s.Errorf("the error names task %s, want %s", duplicate.ID, of.ID)
-	}
 }
 
 func differingIsRefused(s *trial) {
@@ -96,7 +111,7 @@ func differingIsRefused(s *trial) {
 			s.Fatalf("Enqueue returned %v, want three entries", errs)
 		}
 		s.match("Enqueue", errs, nil, task.ErrDuplicate, nil)
-		s.isDuplicate(errs[1], first)
+		s.isDuplicate(errs[1], first, false)
 		got := s.leases(3, 3)
 		if found := labels(got); !slices.Equal(found, []string{"first", "before", "after"}) {
 			s.Errorf("leased %v, want first, before, after", found)
@@ -113,12 +128,12 @@ func differingInBatch(s *trial) {
 	second.ID = first.ID
 	errs := s.broker.Enqueue(s.ctx, []*task.Task{first, second})
 	s.match("Enqueue", errs, nil, task.ErrDuplicate)
-	s.isDuplicate(errs[1], first)
+	s.isDuplicate(errs[1], first, false)
 	s.onlyOne("first")
 }
 
 // answeredIsRefused enqueues a task again after an attempt of it was answered
-// for: what runs again or has ended is not what was enqueued.
+// for: what runs again or has ended is not the same any more.
 func answeredIsRefused(status task.Status, replace bool) func(s *trial) {
 	return func(s *trial) {
 		t := newTask("answered")
@@ -130,9 +145,7 @@ func answeredIsRefused(status task.Status, replace bool) func(s *trial) {
 			outcome.Task.Attempt = 1
 		}
 		s.settle(outcome)
-		errs := s.broker.Enqueue(s.ctx, []*task.Task{t.Clone()})
-		s.match("Enqueue", errs, task.ErrDuplicate)
-		s.isDuplicate(errs[0], t)
+		s.stands(t, false)
 		s.nothing()
 	}
 }

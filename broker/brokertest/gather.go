@@ -16,7 +16,7 @@ func gatherRules() []rule {
 		{together, "groups of other keys and names are apart", groupsApart},
 		{crashproof, "a group runs again as a whole", groupRunsAgain},
 		{together, "a group outlives a restart", groupOutlivesRestart},
-		{repeatable, "enqueuing a member again is no conflict", memberTwice},
+		{whole, "a member is refused, and told as the same", memberTwice},
 		{repeatable, "a gathered enqueue is not doubled", lostMember},
 	}
 }
@@ -166,12 +166,18 @@ func memberTwice(s *trial) {
 	first, second := gathered("first"), gathered("second")
 	again := second.Clone()
 	s.enqueue(first)
-	s.enqueue(first.Clone())
+	s.stands(first, true)
 	s.takesPlace(first.ID, second)
 	again.EnqueuedAt = second.EnqueuedAt
-	s.takesPlace(first.ID, again)
+	refused := func() {
+		errs := s.broker.Enqueue(s.ctx, []*task.Task{again.Clone()})
+		s.match("Enqueue", errs, task.ErrDuplicate)
+		s.isDuplicate(errs[0], first, true)
+	}
+	refused()
 	s.nothing()
 	s.takesPlace(first.ID, gathered("third"))
+	refused()
 	got := s.lease()
 	s.isGroup(got, "first", "second", "third")
 	s.end(got)

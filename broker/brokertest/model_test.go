@@ -297,21 +297,19 @@ func (m *model) prepare(t *task.Task) error {
 }
 
 func (m *model) judgeDuplicate(standing *entry, t *task.Task, repeated bool) error {
-	refused := &task.DuplicateError{ID: t.ID}
+	same := bytes.Equal(given(standing.enqueued), given(t)) && (!standing.answered || m.has("compares records alone"))
 	switch {
-	case m.has("refuses every ID in use"), repeated:
-		return refused
-	case m.has("takes every ID in use"):
+	case m.has("takes every ID in use"), m.has("takes the same task again") && same && !repeated:
 		return nil
 	case m.has("replaces the task with an ID in use"):
 		standing.task = t.Clone()
 		return nil
+	case m.has("tells no task as the same"):
+		same = false
+	case m.has("tells every ID in use as the same"):
+		same = true
 	}
-	same := bytes.Equal(given(standing.enqueued), given(t))
-	if same && (!standing.answered || m.has("compares records alone")) {
-		return nil
-	}
-	return refused
+	return &task.DuplicateError{ID: t.ID, Same: same}
 }
 
 func (m *model) know(queue string) {

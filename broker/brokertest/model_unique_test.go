@@ -93,6 +93,11 @@ func (m *model) meet(key [2]string, t *task.Task) error {
 	case mode == task.Latest && m.open(l.holder) && !m.has("Latest lets both run"):
 		l.next = m.place(t, m.now().Add(1000*time.Hour))
 		l.next.held = true
+	case mode == task.NotUnique && m.waits(l.holder) && m.isMember(l, t):
+		if m.has("takes a member again") {
+			return nil
+		}
+		return &task.DuplicateError{ID: l.id, Same: !m.has("tells no task as the same")}
 	case mode == task.NotUnique && m.waits(l.holder) && 1+len(l.holder.task.Members) < l.holder.task.Gather.Size:
 		m.join(l, t)
 	default:
@@ -143,15 +148,15 @@ func (m *model) supersede(e *entry, t *task.Task, due time.Time) {
 	m.wake("a new due time")
 }
 
+func (m *model) isMember(l *lock, t *task.Task) bool {
+	return !m.has("doubles members") &&
+		slices.ContainsFunc(l.holder.task.Members, func(other *task.Task) bool { return other.ID == t.ID })
+}
+
 // join makes a task a member.
 func (m *model) join(l *lock, t *task.Task) {
 	e, member := l.holder, t.Clone()
 	t.ID = e.id
-	for _, other := range e.task.Members {
-		if other.ID == member.ID && !m.has("doubles members") {
-			return
-		}
-	}
 	if !m.has("loses members") {
 		e.task.Members = append(e.task.Members, member)
 	}

@@ -340,7 +340,7 @@ func arrivalsCounted(s *trial) {
 	same, differs := newTask("a"), newTask("differs")
 	s.enqueue(same, newTask("b"))
 	differs.ID = same.ID
-	if errs := s.broker.Enqueue(s.ctx, []*task.Task{same, differs}); len(errs) != 2 || errs[0] != nil || errs[1] == nil {
+	if errs := s.broker.Enqueue(s.ctx, []*task.Task{same, differs}); len(errs) != 2 || errs[0] == nil || errs[1] == nil {
 		s.Fatalf("Enqueue of a task that is there and of another with its ID: %v", errs)
 	}
 	s.arrived(same.Queue, 2)

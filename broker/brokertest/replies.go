@@ -47,9 +47,13 @@ func lostMixedEnqueue(s *trial) {
 	s.enqueue(standing)
 	other := standing.Clone()
 	other.Payload = []byte("other")
+	fresh := newTask("new")
 	s.lose()
-	errs := s.broker.Enqueue(s.ctx, []*task.Task{newTask("new"), other, standing.Clone()})
-	s.match("Enqueue", errs, nil, task.ErrDuplicate, nil)
+	errs := s.broker.Enqueue(s.ctx, []*task.Task{fresh, other, standing.Clone(), fresh})
+	s.match("Enqueue", errs, nil, task.ErrDuplicate, task.ErrDuplicate, task.ErrDuplicate)
+	s.isDuplicate(errs[1], standing, false)
+	s.isDuplicate(errs[2], standing, true)
+	s.isDuplicate(errs[3], fresh, true)
 	s.inOrder("standing", "new")
 }
 

@@ -22,7 +22,7 @@ func uniqueRules() []rule {
 		{exclusive, "Debounce begins anew once the task has started", debouncesAnew},
 		{exclusive, "a lock is void once its holder has ended", lockHeals},
 		{exclusive, "a lock is void once its holder was cancelled or deleted", lockHealsAfterRevision},
-		{repeatable, "enqueuing the identical unique task again is no conflict", identicalUnique},
+		{whole, "the unique task that stands is told as the same", sameUnique},
 		{repeatable, "a unique enqueue is answered as it was", lostUnique},
 		{clean, "nothing is left of unique tasks", uniqueEndsClean},
 	}
@@ -250,12 +250,12 @@ func lockHealsAfterRevision(s *trial) {
 	s.leavesNothing()
 }
 
-func identicalUnique(s *trial) {
+func sameUnique(s *trial) {
 	for _, mode := range []task.UniqueMode{task.UntilStarted, task.UntilEnded, task.Latest} {
 		t := unique("same", mode)
 		s.enqueue(t)
-		s.enqueue(t)
-		s.enqueue(t.Clone())
+		s.stands(t, true)
+		s.stands(t, true)
 		s.onlyOne("same")
 	}
 }

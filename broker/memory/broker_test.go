@@ -75,25 +75,32 @@ func TestTasksAreCopied(t *testing.T) {
 	isWhole(r.lease(1), "b")
 }
 
-// An identical task is no conflict until an attempt was answered for: a release
-// is no answer, a retry is.
+// A task that stands is told as the same until an attempt was answered for: a
+// release is no answer, a retry is.
 func TestIdentical(t *testing.T) {
 	t.Parallel()
-	for status, taken := range map[task.Status]bool{
+	for status, same := range map[task.Status]bool{
 		task.StatusPending: true, task.StatusRetrying: false, task.StatusScheduled: false, task.StatusCompleted: false,
 	} {
 		r := newRig(t, nil)
 		a := labelled("a")
 		r.enqueue(a...)
-		r.enqueue(a[0].Clone())
+		r.stands(a[0], true)
 		held := r.lease(9)
 		r.isLeased(held, "a")
-		r.enqueue(a[0].Clone())
+		r.stands(a[0], true)
 		r.settleAll(outcomes(broker.Outcome{Status: status, Keep: time.Hour}, held...))
-		errs := r.Enqueue(context.Background(), []*task.Task{a[0].Clone()})
-		if (errs == nil) != taken || errs != nil && !errors.Is(errs[0], task.ErrDuplicate) {
-			t.Errorf("Enqueue of what became %s returned %v", status, errs)
-		}
+		r.stands(a[0], same)
+	}
+}
+
+// stands enqueues a copy of the task, which is to be refused.
+func (r *rig) stands(t *task.Task, same bool) {
+	r.Helper()
+	errs := r.Enqueue(context.Background(), []*task.Task{t.Clone()})
+	var duplicate *task.DuplicateError
+	if errs == nil || !errors.As(errs[0], &duplicate) || duplicate.ID != t.ID || duplicate.Unique || duplicate.Same != same {
+		r.Errorf("Enqueue of what stands returned %v (%+v), want a *task.DuplicateError with Same %t", errs, duplicate, same)
 	}
 }
 

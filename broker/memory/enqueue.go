@@ -82,10 +82,7 @@ func prepare(field string, t *task.Task) error {
 // enqueue takes one prepared task, which the broker owns.
 func (b *Broker) enqueue(t *task.Task, now time.Time) error {
 	if e := b.find(t, now.UnixNano()); e != nil {
-		if !e.is(t) {
-			return &task.DuplicateError{ID: t.ID}
-		}
-		return nil
+		return &task.DuplicateError{ID: t.ID, Same: e.is(t)}
 	}
 	if digest := broker.LockKey(t); digest != "" {
 		err := b.enqueueUnique(t, digest, now)

@@ -2,7 +2,6 @@ package memory_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -373,8 +372,7 @@ func TestLeftBehindTwin(t *testing.T) {
 	})
 }
 
-// An identical task is no conflict after a restart either, until it was
-// answered for.
+// A task is told as the same after a restart, too, until it was answered for.
 func TestIdenticalOverRestart(t *testing.T) {
 	t.Parallel()
 	s := newRecords(t)
@@ -382,18 +380,16 @@ func TestIdenticalOverRestart(t *testing.T) {
 	a := labelled("a")[0]
 	r.enqueue(a)
 	r = s.reopen(r)
-	r.enqueue(a.Clone())
+	r.stands(a, true)
 	held := r.lease(9)
 	r.isLeased(held, "a")
 	r = s.reopen(r)
-	r.enqueue(a.Clone())
+	r.stands(a, true)
 	held = r.lease(9)
 	r.isLeased(held, "a")
 	r.settle(task.StatusRetrying, held...)
 	r = s.reopen(r)
-	if errs := r.Enqueue(t.Context(), []*task.Task{a.Clone()}); len(errs) != 1 || !errors.Is(errs[0], task.ErrDuplicate) {
-		t.Errorf("Enqueue of a task that is retrying returned %v, want ErrDuplicate", errs)
-	}
+	r.stands(a, false)
 
 	kept := labelled("kept")[0]
 	kept.Retention = time.Hour
@@ -402,7 +398,5 @@ func TestIdenticalOverRestart(t *testing.T) {
 		r.settleAll([]broker.Outcome{{Lease: l, Status: task.StatusCompleted, Keep: time.Hour}})
 	}
 	r = s.reopen(r)
-	if errs := r.Enqueue(t.Context(), []*task.Task{kept.Clone()}); len(errs) != 1 || !errors.Is(errs[0], task.ErrDuplicate) {
-		t.Errorf("Enqueue of a task that has ended returned %v, want ErrDuplicate", errs)
-	}
+	r.stands(kept, false)
 }

@@ -3,6 +3,7 @@ package memory
 import (
 	"bytes"
 	pq "container/heap"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -84,6 +85,8 @@ func (b *Broker) enqueueUnique(t *task.Task, digest string, now time.Time) error
 		return b.supersede(h.holder, t, h.holder.key.at)
 	case h.mode == task.Latest && h.holder.unended():
 		return b.follow(h, t)
+	case h.mode == task.NotUnique && h.holder.waits() && h.holder.has(t):
+		return &task.DuplicateError{ID: h.task, Same: true}
 	case h.mode == task.NotUnique && h.holder.gathers():
 		return b.gather(h, t, now)
 	}
@@ -131,6 +134,13 @@ func (e *entry) gathers() bool {
 	return e.waits() && !e.parked() && !full(e.task)
 }
 
+// has reports whether the task is a member of the entry's group already.
+func (e *entry) has(t *task.Task) bool {
+	return slices.ContainsFunc(e.task.Members, func(m *task.Task) bool {
+		return m.ID == t.ID && bytes.Equal(record.AppendMember(nil, m), record.AppendMember(nil, t))
+	})
+}
+
 // full reports whether a group takes no more members, in number or in bytes.
 func full(group *task.Task) bool {
 	return 1+len(group.Members) >= group.Gather.Size || size(group) >= broker.MaxGatherBytes
@@ -150,13 +160,7 @@ func size(group *task.Task) int {
 // gather makes the newcomer a member of the holder's group.
 func (b *Broker) gather(h *hold, t *task.Task, now time.Time) error {
 	own, e := t.ID, h.holder
-	field := record.AppendMember(nil, t)
 	t.ID = e.task.ID
-	for _, m := range e.task.Members {
-		if m.ID == own && bytes.Equal(record.AppendMember(nil, m), field) {
-			return nil // the repeat of a call whose reply was lost
-		}
-	}
 	group := e.task.Clone()
 	group.Members = append(group.Members, member(t, own))
 	due := min(h.first+int64(group.Gather.Delay), after(now, group.Gather.Quiet))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 	goredis "github.com/redis/go-redis/v9"
@@ -36,10 +37,34 @@ type batcher struct {
 	refusal  func(uuid.UUID, remark) error
 	doing    string
 	news     bool // tells the script the channel for news
-	counted  bool // tells the script how many items there are
+	counted  bool // tells the script how many items there are, and can ask it
 	register bool // adds the queues to the set of queues
 	calls    counter
+	lanes    []lane
+	lost     lostCalls
 	gatherer gatherer[item]
+}
+
+// lane is the name under which one lane of the gatherer makes its calls. A queue
+// remembers one call of each.
+type lane struct {
+	caller string
+	lost   int        // how many names it has given away
+	last   []lastCall // what its latest calls were
+}
+
+// lastCall is one that was answered, and where its items were in their batch.
+type lastCall struct {
+	lostCall
+	members []int
+}
+
+// name is that of the calls from now on.
+func (l *lane) name() string {
+	if l.lost == 0 {
+		return l.caller
+	}
+	return l.caller + "." + strconv.Itoa(l.lost)
 }
 
 func newEnqueues(b *Broker) *batcher {
@@ -47,7 +72,7 @@ func newEnqueues(b *Broker) *batcher {
 		broker: b, script: newScript(lua.Enqueue()), caller: b.instance + ":e", keys: keys.enqueue,
 		doing: "enqueue to redis", register: true, counted: true, refusal: notEnqueued,
 	}
-	s.gatherer = gatherer[item]{send: s.send, fits: fits, lanes: 2}
+	s.open(fits, 2)
 	return s
 }
 
@@ -57,7 +82,7 @@ func newSettles(b *Broker) *batcher {
 		doing: "settle in redis", news: true, counted: true,
 		refusal: func(uuid.UUID, remark) error { return task.ErrLeaseLost },
 	}
-	s.gatherer = gatherer[item]{send: s.send, fits: fits}
+	s.open(fits, 1)
 	return s
 }
 
@@ -67,8 +92,15 @@ func newRevisions(b *Broker) *batcher {
 		doing: "revise tasks in redis", news: true, refusal: notRevised,
 	}
 	few := func(n, bytes int) bool { return n <= revisedAtOnce && fits(n, bytes) }
-	s.gatherer = gatherer[item]{send: s.send, fits: few}
+	s.open(few, 1)
 	return s
+}
+
+func (s *batcher) open(fits func(n, bytes int) bool, lanes int) {
+	s.gatherer = gatherer[item]{send: s.send, missed: s.missed, fits: fits, lanes: lanes}
+	for i := range lanes {
+		s.lanes = append(s.lanes, lane{caller: s.caller + strconv.Itoa(i)})
+	}
 }
 
 func (s *batcher) close() { s.gatherer.close() }
@@ -101,19 +133,43 @@ func fits(n, bytes int) bool {
 	return n == 1 || n <= broker.MaxBatch && bytes <= maxBatchBytes
 }
 
-// send makes one call a queue. The calls of one batch share a number, for each
-// queue remembers its own.
+// send makes one call a queue, of what has not been answered yet.
 func (s *batcher) send(lane int, items []item) []error {
+	s.lanes[lane].last = s.lanes[lane].last[:0]
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
 	if err := s.broker.server.check(ctx, s.broker); err != nil {
 		return all(len(items), err)
 	}
-	queues, members := byQueue(items)
-	number, caller := s.calls.next(), s.caller
-	if lane > 0 { // a queue remembers one call of each caller
-		caller += strconv.Itoa(lane)
+	errs := make([]error, len(items))
+	answered := s.ask(ctx, items, errs)
+	if queues, members := byQueue(items, answered); len(queues) > 0 {
+		s.call(ctx, &s.lanes[lane], items, queues, members, errs)
 	}
+	return orNil(errs)
+}
+
+// missed keeps the answers for callers that have left, and may come back.
+func (s *batcher) missed(at int, items []item, missed []int) {
+	lane := &s.lanes[at]
+	for _, last := range lane.last {
+		of := slices.Repeat([]int{-1}, len(last.members))
+		for position, i := range last.members {
+			if _, found := slices.BinarySearch(missed, i); found {
+				of[position] = i
+			}
+		}
+		s.lost.add(last.lostCall, items, of)
+	}
+	if len(lane.last) > 0 {
+		lane.lost++
+	}
+}
+
+// call makes the calls of one batch. They share a number, for each queue remembers
+// its own.
+func (s *batcher) call(ctx context.Context, lane *lane, items []item, queues []string, members map[string][]int, errs []error) {
+	begun, number, caller := time.Now(), s.calls.next(), lane.name()
 	calls := make([]scriptCall, len(queues))
 	for i, queue := range queues {
 		k := s.broker.keys(queue)
@@ -123,29 +179,78 @@ func (s *batcher) send(lane int, items []item) []error {
 	if s.register {
 		also = s.broker.registry.name(ctx, s.broker, queues)
 	}
-	var cmds []*goredis.Cmd
-	waits := make([]error, len(calls))
-	if durable := &s.broker.durable; s.register && durable.asked() {
-		cmds, waits = s.script.runDurably(ctx, s.broker.client, calls, also, durable)
-	} else {
-		cmds = s.script.runAll(ctx, s.broker.client, calls, also)
-	}
-
-	errs := make([]error, len(items))
+	cmds, late := s.run(ctx, calls, also)
+	lost := false
 	for i, queue := range queues {
-		late := wrap(s.doing, waits[i])
-		for _, at := range members[queue] {
-			errs[at] = late
+		s.judge(cmds[i], late[i], items, members[queue], errs)
+		this := lostCall{queue: queue, caller: caller, number: number, begun: begun}
+		switch {
+		case !s.counted: // nobody can ask
+		case unavailable(cmds[i].Err()):
+			lost = true
+			s.lost.add(this, items, members[queue])
+		default:
+			lane.last = append(lane.last, lastCall{this, members[queue]})
 		}
-		judge(cmds[i], s.doing, members[queue], errs, func(at int, r remark) error {
-			err := s.refusal(items[at].id, r)
-			if joined, ok := err.(*joinedError); ok {
-				joined.also = late
-			}
-			return err
-		})
 	}
-	return orNil(errs)
+	if lost {
+		lane.lost++
+	}
+}
+
+// run makes calls in one round trip, and says for each whether what it has written
+// is where it must be.
+func (s *batcher) run(ctx context.Context, calls []scriptCall, also *naming) (cmds []*goredis.Cmd, late []error) {
+	if durable := &s.broker.durable; s.register && durable.asked() {
+		return s.script.runDurably(ctx, s.broker.client, calls, also, durable)
+	}
+	return s.script.runAll(ctx, s.broker.client, calls, also), make([]error, len(calls))
+}
+
+// judge is judge for the items of one call.
+func (s *batcher) judge(cmd *goredis.Cmd, late error, items []item, at []int, errs []error) {
+	late = wrap(s.doing, late)
+	for _, i := range at {
+		if i >= 0 {
+			errs[i] = late
+		}
+	}
+	judge(cmd, s.doing, at, errs, func(i int, r remark) error {
+		return besides(s.refusal(items[i].id, r), late)
+	})
+}
+
+// ask learns what became of items that were in a call without an answer, and
+// returns which of them need not be sent, or nil.
+func (s *batcher) ask(ctx context.Context, items []item, errs []error) (answered []bool) {
+	lost := s.lost.find(items)
+	if len(lost) == 0 {
+		return nil
+	}
+	calls := make([]scriptCall, len(lost))
+	for i, l := range lost {
+		k := s.broker.keys(l.call.queue)
+		calls[i] = scriptCall{s.keys(k, l.call.caller), s.args(l.call.number, k, nil, nil)}
+	}
+	cmds, late := s.run(ctx, calls, nil)
+	answered = make([]bool, len(items))
+	for i, l := range lost {
+		if cmds[i].Val() == notMade {
+			s.lost.drop(l.call)
+			continue
+		}
+		s.judge(cmds[i], late[i], items, l.at, errs)
+		for position, at := range l.at {
+			if at < 0 {
+				continue
+			}
+			answered[at] = true
+			if cmds[i].Err() == nil {
+				s.lost.forget(l.call, position)
+			}
+		}
+	}
+	return answered
 }
 
 // args returns the arguments of one queue's call.
@@ -169,10 +274,13 @@ func (s *batcher) args(number string, k keys, items []item, members []int) []any
 }
 
 // byQueue returns the queues in the order of their first item, and the
-// positions of each one's items.
-func byQueue(items []item) (queues []string, members map[string][]int) {
+// positions of each one's items, but for those that are answered.
+func byQueue(items []item, answered []bool) (queues []string, members map[string][]int) {
 	members = make(map[string][]int, 1)
 	for i, it := range items {
+		if answered != nil && answered[i] {
+			continue
+		}
 		if members[it.queue] == nil {
 			queues = append(queues, it.queue)
 		}
@@ -182,7 +290,7 @@ func byQueue(items []item) (queues []string, members map[string][]int) {
 }
 
 // judge adds to errs, one entry an item, what the reply says of one queue's
-// items: at holds their positions.
+// items: at holds their positions, -1 for one that nobody asks about.
 func judge(cmd *goredis.Cmd, doing string, at []int, errs []error, refusal func(int, remark) error) {
 	reply, err := cmd.Result()
 	var said []remark
@@ -191,7 +299,9 @@ func judge(cmd *goredis.Cmd, doing string, at []int, errs []error, refusal func(
 	}
 	if err != nil {
 		for _, i := range at {
-			errs[i] = wrap(doing, err)
+			if i >= 0 {
+				errs[i] = wrap(doing, err)
+			}
 		}
 		return
 	}
@@ -199,8 +309,9 @@ func judge(cmd *goredis.Cmd, doing string, at []int, errs []error, refusal func(
 		if r.position < 1 || r.position > len(at) {
 			continue
 		}
-		i := at[r.position-1]
-		errs[i] = refusal(i, r)
+		if i := at[r.position-1]; i >= 0 {
+			errs[i] = refusal(i, r)
+		}
 	}
 }
 

@@ -2,10 +2,13 @@ package redis_test
 
 import (
 	"errors"
+	"net"
 	"testing"
 	"time"
 
+	"github.com/nex-gen-tech/jobsy"
 	"github.com/nex-gen-tech/jobsy/broker/redis"
+	"github.com/nex-gen-tech/jobsy/internal/faultproxy"
 	"github.com/nex-gen-tech/jobsy/internal/redistest"
 	"github.com/nex-gen-tech/jobsy/task"
 )
@@ -38,21 +41,26 @@ func TestDurableEnqueue(t *testing.T) {
 
 	replica.Freeze()
 	defer replica.Thaw()
-	late := task.New("late", nil)
-	begin := time.Now()
-	errs := b.Enqueue(t.Context(), []*task.Task{late})
-	if len(errs) != 1 || !errors.Is(errs[0], task.ErrNotDurable) || !errors.Is(errs[0], task.ErrUnavailable) {
-		t.Errorf("with a replica that hangs: %v, want ErrNotDurable", errs)
-	}
-	if took := time.Since(begin); took > 2*time.Second {
-		t.Errorf("it took %s to say so", took)
+	late, client := task.New("late", nil), jobsy.NewClient(b, nil)
+	for range 2 { // the second time it is there, but no further
+		begin := time.Now()
+		err := client.Enqueue(t.Context(), late)
+		if !errors.Is(err, task.ErrNotDurable) || !errors.Is(err, task.ErrUnavailable) || errors.Is(err, task.ErrDuplicate) {
+			t.Errorf("with a replica that hangs: %v, want ErrNotDurable", err)
+		}
+		if took := time.Since(begin); took > 2*time.Second {
+			t.Errorf("it took %s to say so", took)
+		}
 	}
 	if got, err := b.Task(t.Context(), task.DefaultQueue, late.ID); err != nil || got.Status != task.StatusPending {
 		t.Errorf("the task is %v, %v, want it taken all the same", got, err)
 	}
 	replica.Thaw()
-	if errs := b.Enqueue(t.Context(), []*task.Task{late}); errs != nil {
-		t.Errorf("the same task again: %v", errs)
+	if err := client.Enqueue(t.Context(), late); err != nil {
+		t.Errorf("the same task again: %v", err)
+	}
+	if err := client.Enqueue(t.Context(), late); !errors.Is(err, task.ErrDuplicate) {
+		t.Errorf("the same task once more: %v, want ErrDuplicate", err)
 	}
 }
 
@@ -97,5 +105,35 @@ func TestBadDurability(t *testing.T) {
 		if _, err := redis.Open("redis://127.0.0.1:1", &redis.Options{Durability: d}); !errors.Is(err, task.ErrInvalid) {
 			t.Errorf("%+v: %v, want ErrInvalid", d, err)
 		}
+	}
+}
+
+// A call that is repeated, for its first reply was lost, waits like the first one.
+func TestARepeatIsDurable(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	host, port, err := net.SplitHostPort(server.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	replica := redistest.Start(t, "--replicaof", host+" "+port)
+	p := faultproxy.Start(t, server.Addr())
+	b := openDurable(t, "redis://"+p.Addr(), redis.Durability{Replicas: 1})
+	warm := task.New("warm", nil) // the server knows the script from now on
+	for client := jobsy.NewClient(b, nil); ; {
+		if err := client.Enqueue(t.Context(), warm); err == nil {
+			break
+		} else if !errors.Is(err, task.ErrNotDurable) { // the replica is not there yet
+			t.Fatal(err)
+		}
+	}
+	replica.Freeze()
+	defer replica.Thaw()
+	p.DropNext(1, "evalsha")
+	if errs := b.Enqueue(t.Context(), []*task.Task{task.New("work", nil)}); len(errs) != 1 || !errors.Is(errs[0], task.ErrNotDurable) {
+		t.Errorf("%v, want ErrNotDurable", errs)
+	}
+	if p.Left() != 0 {
+		t.Error("no reply was lost")
 	}
 }

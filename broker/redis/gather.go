@@ -19,9 +19,12 @@ import (
 // travel together; the others are for what fills one by itself, so that the server
 // need not wait for the next while this process reads an answer.
 type gatherer[T any] struct {
-	send  func(lane int, items []T) []error // nil: all went well
-	fits  func(n, bytes int) bool           // whether that much may be sent at once
-	lanes int                               // 0: one
+	send func(lane int, items []T) []error // nil: all went well
+	// missed is told which items of the batch sent last had a caller who did not
+	// wait for the answer. Nil: nobody is told.
+	missed func(lane int, items []T, at []int)
+	fits   func(n, bytes int) bool // whether that much may be sent at once
+	lanes  int                     // 0: one
 
 	mu      sync.Mutex
 	waiting []*group[T]
@@ -36,10 +39,12 @@ const worthALane = broker.MaxBatch / 2
 
 // group is what one caller hands in. It is sent whole.
 type group[T any] struct {
-	items []T
-	bytes int
-	errs  []error
-	done  chan struct{}
+	items    []T
+	bytes    int
+	errs     []error
+	done     chan struct{}
+	answered bool // errs is there
+	left     bool // the caller has left before
 }
 
 // do sends the items, which fit one batch, and returns their errors.
@@ -55,7 +60,7 @@ func (g *gatherer[T]) do(ctx context.Context, items []T, bytes int) []error {
 	case <-mine.done:
 		return mine.errs
 	case <-ctx.Done():
-		return all(len(items), g.abandon(mine, context.Cause(ctx)))
+		return g.abandon(mine, context.Cause(ctx))
 	}
 }
 
@@ -85,17 +90,21 @@ func (g *gatherer[T]) launch() {
 }
 
 // abandon takes back what has not been sent. What has been may have been done.
-func (g *gatherer[T]) abandon(mine *group[T], cause error) error {
+func (g *gatherer[T]) abandon(mine *group[T], cause error) []error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if mine.answered {
+		return mine.errs
+	}
 	for i, other := range g.waiting {
 		if other == mine {
 			g.waiting = append(g.waiting[:i:i], g.waiting[i+1:]...)
 			g.items -= len(mine.items)
-			return cause
+			return all(len(mine.items), cause)
 		}
 	}
-	return fmt.Errorf("%w: no answer in time: %w", task.ErrUnavailable, cause)
+	mine.left = true
+	return all(len(mine.items), fmt.Errorf("%w: no answer in time: %w", task.ErrUnavailable, cause))
 }
 
 func (g *gatherer[T]) drain(lane int) {
@@ -111,14 +120,35 @@ func (g *gatherer[T]) drain(lane int) {
 		for _, group := range groups {
 			items = append(items, group.items...)
 		}
-		errs := g.send(lane, items)
+		missed := g.answer(groups, g.send(lane, items))
+		if missed != nil && g.missed != nil {
+			g.missed(lane, items, missed)
+		}
 		for _, group := range groups {
-			if errs != nil {
-				group.errs, errs = split(errs, len(group.items))
-			}
 			close(group.done)
 		}
 	}
+}
+
+// answer gives each group its errors, and returns the positions of the items
+// whose callers have left.
+func (g *gatherer[T]) answer(groups []*group[T], errs []error) (missed []int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	first := 0
+	for _, group := range groups {
+		if errs != nil {
+			group.errs, errs = split(errs, len(group.items))
+		}
+		group.answered = true
+		for i := range group.items {
+			if group.left {
+				missed = append(missed, first+i)
+			}
+		}
+		first += len(group.items)
+	}
+	return missed
 }
 
 // take returns the groups of the next batch, or nil once there are none for this

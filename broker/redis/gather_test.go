@@ -104,6 +104,34 @@ func TestGathererEndsWithTheCallersContext(t *testing.T) {
 	})
 }
 
+// Those who have left before the answer are told of, and nobody else.
+func TestGathererTellsWhoHasLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newTestGatherer(&slowWire{})
+		var missed []int
+		g.missed = func(_ int, items []int, at []int) {
+			for _, i := range at {
+				missed = append(missed, items[i])
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond) // in the second round trip
+		defer cancel()
+		go g.do(t.Context(), []int{1}, 1)
+		synctest.Wait()
+		go g.do(t.Context(), []int{2, 3}, 1)
+		synctest.Wait()
+		go g.do(ctx, []int{4, -5}, 1)
+		synctest.Wait()
+		go g.do(t.Context(), []int{6}, 1)
+		synctest.Wait()
+		g.close()
+		if !slices.Equal(missed, []int{4, -5}) {
+			t.Errorf("the callers of %v have left, want 4 and -5", missed)
+		}
+	})
+}
+
 func TestGathererKeepsWithinItsBounds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

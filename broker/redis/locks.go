@@ -40,10 +40,23 @@ type joinedError struct {
 
 func (e *joinedError) Error() string { return "joined task " + e.id.String() }
 
+// besides adds to what is said of a task that it is not yet where it must be.
+func besides(err, late error) error {
+	switch of := err.(type) {
+	case *joinedError:
+		of.also = late
+	case *task.DuplicateError:
+		if of.Same {
+			of.Late = late
+		}
+	}
+	return err
+}
+
 // notEnqueued reads what the enqueue script says of a task.
 func notEnqueued(id uuid.UUID, r remark) error {
-	if r.mark == 0 {
-		return &task.DuplicateError{ID: id}
+	if r.text == "" {
+		return &task.DuplicateError{ID: id, Same: r.mark == '!'}
 	}
 	other, err := decodeID(r.text)
 	switch {
@@ -52,5 +65,5 @@ func notEnqueued(id uuid.UUID, r remark) error {
 	case r.mark == '=':
 		return &joinedError{id: other}
 	}
-	return &task.DuplicateError{ID: other, Unique: true}
+	return &task.DuplicateError{ID: other, Unique: r.mark == ':', Same: r.mark == '!'}
 }

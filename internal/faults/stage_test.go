@@ -122,14 +122,14 @@ func (s *stage) produceOne(ctx context.Context, make func() work) (taken int) {
 	return taken
 }
 
-// insist enqueues a task until there is an answer. A duplicate then is the task
-// itself: it was taken by a call whose answer was lost, and may have run.
+// insist enqueues a task until there is an answer. That it was taken by a call
+// whose answer was lost is no conflict.
 func (s *stage) insist(t *task.Task, pace <-chan time.Time) {
-	for unknown := false; ; unknown = true {
+	for {
 		err := s.client.Enqueue(s.t.Context(), t)
 		<-pace
 		switch {
-		case err == nil, unknown && errors.Is(err, task.ErrDuplicate):
+		case err == nil:
 			return
 		case !errors.Is(err, task.ErrUnavailable) || s.t.Context().Err() != nil:
 			s.t.Errorf("enqueue: %v", err)

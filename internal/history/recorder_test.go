@@ -121,7 +121,7 @@ func TestTheHistoryOfAServer(t *testing.T) {
 	if err := server.Client().Enqueue(t.Context(), tasks...); err != nil {
 		t.Fatal(err)
 	}
-	if err := server.Client().Enqueue(t.Context(), tasks[0]); err != nil {
+	if err := server.Client().Enqueue(t.Context(), tasks[0]); !errors.Is(err, task.ErrDuplicate) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -148,6 +148,9 @@ func TestTheHistoryOfAServer(t *testing.T) {
 	count := make(map[history.Type]int)
 	for _, e := range events {
 		count[e.Type]++
+		if e.Type == history.TypeEnqueue && e.Answer != history.Accepted {
+			t.Errorf("the answer of %s is %s, want it accepted: what stands had been taken", e.ID, e.Answer)
+		}
 	}
 	for kind, want := range map[history.Type]int{
 		history.TypeEnqueue: 51, history.TypeLease: 60, history.TypeStart: 60, history.TypeEnd: 60,

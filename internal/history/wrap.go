@@ -30,14 +30,14 @@ type recorded struct {
 }
 
 // answerOf reads an error of a call. Refusals are those that say that nothing was
-// done.
+// done. One by the same task says that an earlier call was taken.
 func answerOf(err error) Answer {
 	var duplicate *task.DuplicateError
 	var field *task.FieldError
 	switch {
-	case err == nil:
+	case err == nil, errors.As(err, &duplicate) && duplicate.Same:
 		return Accepted
-	case errors.As(err, &duplicate), errors.As(err, &field), errors.Is(err, task.ErrLeaseLost),
+	case duplicate != nil, errors.As(err, &field), errors.Is(err, task.ErrLeaseLost),
 		errors.Is(err, task.ErrNotFound), errors.Is(err, task.ErrEnded), errors.Is(err, task.ErrRunning):
 		return Refused
 	}
@@ -53,8 +53,13 @@ func at(errs []error, i int) error {
 }
 
 func enqueued(t *task.Task, err error, begin time.Time) Event {
+	id := t.ID
+	var duplicate *task.DuplicateError
+	if errors.As(err, &duplicate) && duplicate.Same {
+		id = duplicate.ID // the task may be a member of that one
+	}
 	return Event{
-		Type: TypeEnqueue, Begin: begin, Answer: answerOf(err), Queue: t.Queue, ID: t.ID.String(),
+		Type: TypeEnqueue, Begin: begin, Answer: answerOf(err), Queue: t.Queue, ID: id.String(),
 		Priority: int(t.Priority), RunAt: t.RunAt, MaxRetry: t.MaxRetry,
 	}
 }
@@ -70,7 +75,7 @@ func (b *recorded) Enqueue(ctx context.Context, tasks []*task.Task) []error {
 	events := make([]Event, len(tasks))
 	for i, t := range tasks {
 		events[i] = enqueued(t, at(errs, i), begin)
-		if t.ID != ids[i] {
+		if events[i].ID != ids[i].String() {
 			events[i].RunAt = time.Time{}
 		}
 	}
