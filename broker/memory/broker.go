@@ -74,7 +74,7 @@ type Broker struct {
 	queues    map[string]*queue // those that hold a task
 	known     map[string]struct{}
 	stored    map[uuid.UUID]struct{} // the IDs in use in the storage; nil without one
-	retained  heap                   // the ended tasks of all queues, by when they go
+	retained  retained               // the ended tasks of all queues, by when they go
 	lobbies   map[string]*lobby      // of the queues that callers wait for
 	schedules map[scheduleID]*schedule
 	holds     map[holdID]*hold // locks of Unique and Gather
@@ -154,7 +154,7 @@ func (b *Broker) Close() error {
 	b.closed = true
 	close(b.done)
 	b.queues, b.known, b.stored, b.schedules = nil, nil, nil, nil
-	b.retained, b.spare = heap{}, nil
+	b.retained, b.spare = nil, nil
 	b.holds, b.lapses = nil, nil
 	return nil
 }

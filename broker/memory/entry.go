@@ -24,9 +24,8 @@ type entry struct {
 	hold       *hold           // its lock, if it has one
 	waiters    []chan struct{} // of those who wait for its end
 
-	key        key    // of a waiting task: when it is due; running: expires; ended: goes
-	place      int    // in its heap
-	prev, next *entry // in its list of ended tasks
+	key   key // of a waiting task: when it is due; running: expires; ended: goes
+	place int // in its heap
 }
 
 const (

@@ -38,7 +38,7 @@ func (b *Broker) Leftovers() []string {
 	for id := range b.holds {
 		left = append(left, "a lock of queue "+id.queue)
 	}
-	if n := b.retained.len(); n > 0 {
+	if n := b.retainedTasks(); n > 0 {
 		left = append(left, fmt.Sprintf("%d retained tasks", n))
 	}
 	return left
@@ -48,7 +48,15 @@ func (b *Broker) Leftovers() []string {
 func (b *Broker) Retained() int {
 	_ = b.lock.acquire(context.Background())
 	defer b.lock.release()
-	return b.retained.len()
+	return b.retainedTasks()
+}
+
+func (b *Broker) retainedTasks() int {
+	n := 0
+	for _, l := range b.retained {
+		n += l.len()
+	}
+	return n
 }
 
 // Looks returns a number that grows by one with each look of a Lease call and

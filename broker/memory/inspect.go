@@ -55,7 +55,7 @@ func (b *Broker) count(q *queue, status task.Status, now int64) int {
 		return h.len()
 	}
 	if b.retained.next() > now {
-		return q.ended(status).count
+		return q.ended(status).len()
 	}
 	n := 0
 	for range q.all(status, now) {
@@ -126,16 +126,16 @@ func (b *Broker) Tasks(_ context.Context, queue string, status task.Status, curs
 // all yields the tasks of a status in no order, without those that are overdue.
 func (q *queue) all(status task.Status, now int64) iter.Seq[item] {
 	return func(yield func(item) bool) {
-		if h := q.heap(status); h != nil {
-			for _, it := range h.items {
-				if !yield(it) {
-					return
-				}
-			}
-			return
+		h := q.heap(status)
+		if h == nil {
+			h = &q.ended(status).heap
 		}
-		for e := q.ended(status).first; e != nil; e = e.next {
-			if !e.overdue(now) && !yield(item{e.key, e}) {
+		ended := status.Ended()
+		for _, it := range h.items {
+			if ended && it.at <= now {
+				continue
+			}
+			if !yield(it) {
 				return
 			}
 		}

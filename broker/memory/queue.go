@@ -148,8 +148,7 @@ func (b *Broker) lift(e *entry) {
 		h.remove(e)
 		return
 	}
-	e.queue.ended(e.task.Status).remove(e)
-	b.retained.remove(e)
+	b.retained.remove(e.queue.ended(e.task.Status), e)
 }
 
 // promote makes all that is due pending, in the order in which it fell due. It
