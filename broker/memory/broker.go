@@ -13,8 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/storage"
 	"github.com/nex-gen-tech/jobsy/task"
@@ -65,17 +63,20 @@ type Broker struct {
 	storage storage.Storage // may be nil
 	log     *slog.Logger
 	bounds  broker.Bounds
-	loadErr error         // why New could not load
+	loading *loading      // nil without a storage
 	done    chan struct{} // closed by Close
+	pen     pen           // held by those who change tasks, before the lock
 
-	lock      lock // guards the rest
+	lock      sync.Mutex // guards the rest, and is not held while the storage works
 	closed    bool
+	clock     clock
+	ahead     int64             // the time when the process began, by the clock as it is set
 	counter   int64             // the order number or token drawn last
 	queues    map[string]*queue // those that hold a task
 	known     map[string]struct{}
-	stored    map[uuid.UUID]struct{} // the IDs in use in the storage; nil without one
-	retained  retained               // the ended tasks of all queues, by when they go
-	lobbies   map[string]*lobby      // of the queues that callers wait for
+	books     books
+	retained  retained          // the ended tasks of all queues, by when they go
+	lobbies   map[string]*lobby // of the queues that callers wait for
 	schedules map[scheduleID]*schedule
 	holds     map[holdID]*hold // locks of Unique and Gather
 	lapses    lapses
@@ -126,6 +127,7 @@ func New(opts *Options) *Broker {
 		paused:    make(map[string]struct{}),
 		dropped:   make(map[string]map[task.Status]int),
 		listeners: make(map[*listener]struct{}),
+		clock:     system(),
 		servers:   make(map[string]broker.ServerInfo),
 		figures:   make(map[string]*figures),
 		spares:    sync.Pool{New: func() any { return new(task.Task) }},
@@ -133,12 +135,14 @@ func New(opts *Options) *Broker {
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}
-	now := time.Now()
+	now, _ := b.clock()
+	b.ahead = now.UnixNano()
 	b.counter = max(now.UnixMicro(), 0)
 	if b.storage != nil {
-		b.lock.gate = make(chan struct{}, 1)
-		b.stored = make(map[uuid.UUID]struct{})
-		b.loadErr = b.load(now)
+		b.pen = make(pen, 1)
+		b.books = newBooks()
+		b.loading = newLoading()
+		b.loading.work.Go(b.loadUntilDone)
 	}
 	return b
 }
@@ -146,38 +150,56 @@ func New(opts *Options) *Broker {
 // Close implements broker.Broker. Tasks stay in the storage, if there is one;
 // those it shows as running are leasable again for the next broker.
 func (b *Broker) Close() error {
-	_ = b.lock.acquire(context.Background())
-	defer b.lock.release()
-	if b.closed {
+	if err := b.made(); err != nil {
+		return err
+	}
+	b.lock.Lock()
+	closed := b.closed
+	b.closed = true
+	b.lock.Unlock()
+	if closed {
 		return nil
 	}
-	b.closed = true
 	close(b.done)
-	b.queues, b.known, b.stored, b.schedules = nil, nil, nil, nil
+	b.loading.wait()
+	_ = b.pen.take(context.Background(), nil)
+	defer b.pen.putDown()
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	b.queues, b.known, b.books, b.schedules = nil, nil, books{}, nil
 	b.retained, b.spare = nil, nil
 	b.holds, b.lapses = nil, nil
 	return nil
 }
 
-// enter locks the broker for one call, and tells its time. With an error it is
-// not locked.
-func (b *Broker) enter(ctx context.Context) (time.Time, error) {
-	if err := b.lock.acquire(ctx); err != nil {
-		return time.Time{}, err
+// made returns an error unless the broker was made by New.
+func (b *Broker) made() error {
+	if b == nil || b.done == nil {
+		return &task.FieldError{Field: "memory.Broker", Rule: "must be made by New"}
 	}
-	if err := b.usable(); err != nil {
-		b.lock.release()
-		return time.Time{}, err
-	}
-	return time.Now(), nil
+	return nil
 }
 
-// usable says why no call can be made, if so.
-func (b *Broker) usable() error {
-	if b.closed {
-		return task.ErrClosed
+// ready waits until the tasks of the storage are there.
+func (b *Broker) ready(ctx context.Context) error {
+	if err := b.made(); err != nil || b.loading == nil {
+		return err
 	}
-	return b.loadErr
+	return b.loading.ready(ctx, b.done)
+}
+
+// enter locks the broker for one call, and tells its time. With an error it is
+// not locked. A call that changes tasks writes instead.
+func (b *Broker) enter(ctx context.Context) (time.Time, error) {
+	if err := b.ready(ctx); err != nil {
+		return time.Time{}, err
+	}
+	b.lock.Lock()
+	if b.closed {
+		b.lock.Unlock()
+		return time.Time{}, task.ErrClosed
+	}
+	return b.now(), nil
 }
 
 // exit ends a call that was about n tasks: it drops what is overdue, wakes
@@ -195,7 +217,7 @@ func (b *Broker) exit(now time.Time, n int) {
 	}
 	clear(b.touched)
 	b.touched = b.touched[:0]
-	b.lock.release()
+	b.lock.Unlock()
 }
 
 // touch notes that something about the queue has changed.

@@ -105,16 +105,17 @@ func (b *Broker) sweep(now int64, most int) {
 		if b.retained.next() > now {
 			return
 		}
-		b.drop(b.retained[0].first())
+		e := b.retained[0].first()
+		if e == b.books.busy {
+			return
+		}
+		b.drop(e)
 	}
 }
 
-// drop removes a task that has ended. What the storage fails to delete is gone
-// from here all the same: the next New finds it overdue and deletes it.
+// drop removes a task that has ended. The storage is told later: see catchUp.
 func (b *Broker) drop(e *entry) {
-	if err := b.erase(e.storageID); err != nil {
-		b.log.Warn("cannot drop an ended task", "queue", e.queue.name, "id", e.task.ID, "error", err)
-	}
+	b.books.leave(e)
 	b.remove(e)
 }
 

@@ -15,13 +15,15 @@ const SweepBatch = sweepBatch
 // Leftovers names what is left in the broker but for the documented rest: the
 // names of queues, and schedules. It sweeps first, as any call does.
 func (b *Broker) Leftovers() []string {
-	now, err := b.enter(context.Background())
+	now, err := b.write(context.Background())
 	if err != nil {
 		return nil
 	}
 	b.exit(now, 1<<20)
-	_ = b.lock.acquire(context.Background())
-	defer b.lock.release()
+	b.catchUp(1 << 20)
+	b.pen.putDown()
+	b.lock.Lock()
+	defer b.lock.Unlock()
 	var left []string
 	for name, q := range b.queues {
 		left = append(left, fmt.Sprintf("queue %s with %d tasks", name, len(q.tasks)))
@@ -29,7 +31,7 @@ func (b *Broker) Leftovers() []string {
 	for name := range b.lobbies {
 		left = append(left, "the lobby of queue "+name)
 	}
-	for id := range b.stored {
+	for id := range b.books.stored {
 		left = append(left, "stored ID "+id.String())
 	}
 	if n := len(b.lapses); n > 0 {
@@ -46,8 +48,8 @@ func (b *Broker) Leftovers() []string {
 
 // Retained returns how many ended tasks the broker holds, overdue ones included.
 func (b *Broker) Retained() int {
-	_ = b.lock.acquire(context.Background())
-	defer b.lock.release()
+	b.lock.Lock()
+	defer b.lock.Unlock()
 	return b.retainedTasks()
 }
 
@@ -62,15 +64,15 @@ func (b *Broker) retainedTasks() int {
 // Looks returns a number that grows by one with each look of a Lease call and
 // with each enqueued or promoted task.
 func (b *Broker) Looks() int64 {
-	_ = b.lock.acquire(context.Background())
-	defer b.lock.release()
+	b.lock.Lock()
+	defer b.lock.Unlock()
 	return b.counter
 }
 
 // EnqueueAndHold enqueues a task and wakes who waits for it, but keeps all calls
 // waiting until release is called.
 func (b *Broker) EnqueueAndHold(t *task.Task) (release func()) {
-	now, err := b.enter(context.Background())
+	now, err := b.write(context.Background())
 	if err == nil {
 		err = errors.Join(t.Prepare(), b.enqueue(t, now))
 	}
@@ -82,7 +84,7 @@ func (b *Broker) EnqueueAndHold(t *task.Task) (release func()) {
 		q.touched = false
 	}
 	b.touched = b.touched[:0]
-	return func() { b.exit(now, 0) }
+	return func() { b.wrote(now, 0) }
 }
 
 // Crowd is how many tasks may wait in a queue that is not crowded.
@@ -90,7 +92,7 @@ const Crowd = crowd
 
 // Crowded reports whether those who enqueue let others go first.
 func (b *Broker) Crowded(queue string) bool {
-	_ = b.lock.acquire(context.Background())
-	defer b.lock.release()
+	b.lock.Lock()
+	defer b.lock.Unlock()
 	return b.crowded(queue)
 }

@@ -30,11 +30,11 @@ func (b *Broker) Lease(ctx context.Context, req broker.LeaseRequest) ([]broker.L
 // leaseOrWait leases what there is. If there is nothing, it returns the waiter
 // that the caller then blocks on; w is the one it has blocked on, if any.
 func (b *Broker) leaseOrWait(ctx context.Context, req *broker.LeaseRequest, w *waiter) ([]broker.Lease, *waiter, error) {
-	now, err := b.look(ctx, w)
+	now, err := b.look(ctx, req, w)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer b.exit(now, req.Max)
+	defer b.wrote(now, req.Max)
 	var leases []broker.Lease
 	if err = ctx.Err(); err == nil {
 		leases, err = b.lease(req, now)
@@ -50,19 +50,25 @@ func (b *Broker) leaseOrWait(ctx context.Context, req *broker.LeaseRequest, w *w
 	return leases, nil, err
 }
 
-// look is enter for a caller that may have blocked. One that has must come in
-// even if its context has ended, to pass on what it was woken for.
-func (b *Broker) look(ctx context.Context, w *waiter) (time.Time, error) {
-	if w == nil {
-		return b.enter(ctx)
+// look is write for a caller that may have blocked. One that has leaves its
+// lobbies, and passes on what it was woken for if it cannot come in.
+func (b *Broker) look(ctx context.Context, req *broker.LeaseRequest, w *waiter) (time.Time, error) {
+	now, err := b.write(ctx)
+	switch {
+	case w == nil:
+	case err == nil:
+		b.unblock(w)
+	default:
+		b.lock.Lock()
+		b.unblock(w)
+		for _, name := range req.Queues {
+			if q := b.queues[name]; q != nil {
+				b.wake(q)
+			}
+		}
+		b.lock.Unlock()
 	}
-	_ = b.lock.acquire(context.Background())
-	b.unblock(w)
-	if err := b.usable(); err != nil {
-		b.lock.release()
-		return time.Time{}, err
-	}
-	return time.Now(), nil
+	return now, err
 }
 
 // draft is what one Lease call has drawn so far. Its leases share a token.
@@ -71,12 +77,19 @@ type draft struct {
 	now    time.Time
 	token  int64
 	leases []broker.Lease
+	end    time.Time // draws no more from then on
 }
+
+// drawing is for how long a Lease call draws, on a slow storage: what it has drawn
+// must not run out in its hands, and others want the storage, too.
+const drawing = 100 * time.Millisecond
+
+func (d *draft) slow() bool { return len(d.leases) > 0 && !d.now.Before(d.end) }
 
 // lease draws leases from the queues in their order. An error comes without
 // leases: those drawn before it are returned instead.
 func (b *Broker) lease(req *broker.LeaseRequest, now time.Time) ([]broker.Lease, error) {
-	d := draft{req: req, now: now, token: b.draw()}
+	d := draft{req: req, now: now, token: b.draw(), end: now.Add(min(drawing, req.Duration/4))}
 	for _, name := range req.Queues {
 		q := b.queues[name]
 		if q == nil || b.isPaused(name) {
@@ -99,7 +112,7 @@ func (b *Broker) leaseFrom(q *queue, d *draft) error {
 	if d.leases == nil {
 		d.leases = make([]broker.Lease, 0, min(d.req.Max, q.pending.len()+1))
 	}
-	for len(d.leases) < d.req.Max {
+	for len(d.leases) < d.req.Max && !d.slow() {
 		e := q.runnable(now)
 		if e == nil {
 			return nil
@@ -117,16 +130,21 @@ func (b *Broker) leaseFrom(q *queue, d *draft) error {
 // task meanwhile, and that one leaves it as it is.
 func (b *Broker) grant(e *entry, d *draft) error {
 	t := e.task
-	if t.Status == task.StatusRunning {
+	if t.Status == task.StatusRunning || b.storage != nil {
 		t = t.Clone()
 	}
 	s := stamp{task.StatusRunning, d.now.Round(0), d.req.Worker, t.Deliveries + 1, d.token}
-	expires := after(d.now, d.req.Duration)
 	s.swap(t)
-	if err := b.save(t, e.storageID, expires); err != nil {
-		s.swap(t)
+	if err := b.update(e, t, 0); err != nil {
 		return err
 	}
+	if b.storage != nil {
+		if d.now = b.now(); s.status == task.StatusRunning && e.key.at > d.now.UnixNano() {
+			b.books.fall(e) // its holder has extended it meanwhile
+			return nil
+		}
+	}
+	expires := after(d.now, d.req.Duration)
 	e.queue.heap(s.status).remove(e) // s has what it was
 	e.task = t
 	b.put(e, expires)
@@ -155,8 +173,8 @@ func (s *stamp) swap(t *task.Task) {
 }
 
 // Extend implements broker.Broker.
-func (b *Broker) Extend(_ context.Context, leases []broker.Lease, by time.Duration) []error {
-	now, err := b.enter(context.Background())
+func (b *Broker) Extend(ctx context.Context, leases []broker.Lease, by time.Duration) []error {
+	now, err := b.enter(ctx)
 	if err != nil {
 		return all(len(leases), err)
 	}

@@ -103,9 +103,7 @@ func (b *Broker) insert(t *task.Task, id uuid.UUID, at int64) *entry {
 	e := &entry{task: t, storageID: id, queue: q, turn: b.draw()}
 	q.tasks[t.ID] = e
 	q.peak = max(q.peak, len(q.tasks))
-	if b.stored != nil {
-		b.stored[id] = struct{}{}
-	}
+	b.books.note(e)
 	b.put(e, at)
 	return e
 }
@@ -114,7 +112,7 @@ func (b *Broker) insert(t *task.Task, id uuid.UUID, at int64) *entry {
 func (b *Broker) remove(e *entry) {
 	b.lift(e)
 	delete(e.queue.tasks, e.task.ID)
-	delete(b.stored, e.storageID)
+	b.books.strike(e)
 	b.conclude(e)
 }
 
