@@ -140,7 +140,7 @@ func TestCloseWhileLoading(t *testing.T) {
 // everyCall returns calls of all methods that can wait for something.
 func everyCall(b *memory.Broker) map[string]func(context.Context) error {
 	queue, id, one := task.DefaultQueue, uuid.New(), labelled("a")
-	first := func(errs []error) error { return errs[0] }
+	first := func(errs []error) error { return errors.Join(errs...) }
 	return map[string]func(context.Context) error{
 		"Enqueue": func(ctx context.Context) error { return first(b.Enqueue(ctx, one)) },
 		"Lease":   func(ctx context.Context) error { _, err := b.Lease(ctx, request(1)); return err },

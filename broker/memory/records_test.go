@@ -62,10 +62,20 @@ func (s *records) breakDown(name string) {
 
 // begin comes before a call, out of the lock.
 func (s *records) begin(name string, id uuid.UUID) error {
-	if s.before != nil {
-		return s.before(name, id)
+	s.mu.Lock()
+	before := s.before
+	s.mu.Unlock()
+	if before != nil {
+		return before(name, id)
 	}
 	return nil
+}
+
+// beforehand sets what runs first in each call.
+func (s *records) beforehand(before func(call string, id uuid.UUID) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before = before
 }
 
 func (s *records) SaveTask(t *task.Task) error {
