@@ -36,7 +36,6 @@ func (b *Broker) now() time.Time {
 func (b *Broker) jump(d time.Duration) {
 	for _, q := range b.queues {
 		q.running.shift(int64(d))
-		b.touch(q)
 	}
 	for name, s := range b.servers {
 		s.Expires = s.Expires.Add(d)

@@ -96,3 +96,15 @@ func (b *Broker) Crowded(queue string) bool {
 	defer b.lock.Unlock()
 	return b.crowded(queue)
 }
+
+// Clock is what a broker that NewByClock made reads.
+type Clock = clock
+
+// NewByClock is New with another clock.
+func NewByClock(opts *Options, c Clock) *Broker {
+	b := New(opts)
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	b.clock = c
+	return b
+}
