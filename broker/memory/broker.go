@@ -30,19 +30,23 @@ const (
 // Options of a Broker. The zero value of each field is its default.
 type Options struct {
 	// Storage keeps the tasks over a restart. Each change is written to it
-	// before it counts, one at a time and in the order of the changes, so a
-	// slow storage slows every call of the broker. Enqueue, Lease and Settle
-	// save or delete each of their tasks; LoadTask and UpdateTaskStatus are
-	// not called. Schedules, pauses, locks of Throttle whose task is gone, and
-	// that a running task is to be cancelled are not kept. Default: none.
+	// before it counts, one at a time and in the order of the changes: those
+	// who change tasks take turns, task by task. Nobody else waits for a slow
+	// storage. What it fails to do is task.ErrUnavailable, and the storage's
+	// error; so is a panic in it. Enqueue, Lease and Settle save or delete each
+	// of their tasks; LoadTask and UpdateTaskStatus are not called. Schedules,
+	// pauses, locks of Throttle whose task is gone, and that a running task is
+	// to be cancelled are not kept. Default: none.
 	//
 	// A stored task says in RunAt when it is due and, once it has ended, in
 	// Retention how long it is kept. Where an ID is in use in several queues,
 	// the storage has the later tasks under other IDs, with their own in the
-	// header "jobsy:id".
+	// header "jobsy:id". The header "jobsy:since" says in nanoseconds since 1970
+	// since when a task has the lock of Debounce, Throttle or Gather.
 	Storage storage.Storage
 	// Logger gets warnings: ended tasks dropped before their time, malformed
-	// tasks, and what the storage failed to delete. Default: silent.
+	// tasks, what the storage failed to load or to delete, and a clock that was
+	// set. It is told how many tasks were loaded, too. Default: silent.
 	Logger *slog.Logger
 	// Bounds say how many ended tasks of each queue stay readable. Beyond a
 	// count those that would go first are dropped. Default: see broker.Bounds.
@@ -52,13 +56,17 @@ type Options struct {
 // Broker keeps tasks in memory. It implements broker.Broker and all the
 // optional interfaces beside it, and is safe for concurrent use.
 //
-// It has no goroutines: the calls do all the work, and drop what is overdue by
-// the way. Its clock is time.Now, so it works inside testing/synctest. Tokens
-// start from that clock too, in microseconds, so that they grow over a restart.
+// Without a storage it has no goroutines: the calls do all the work, and drop what
+// is overdue by the way. With one there is a goroutine that loads, and one for each
+// call of the storage. Its clock is time.Now, so it works inside testing/synctest.
+// Tokens start from that clock too, in microseconds, so that they grow over a
+// restart. When the clock is set, or the machine sleeps, what is due at a time is
+// due when the clock says so; a lease lasts for as long as the process runs. The
+// broker learns of it from the next call, a server's heartbeat at the latest.
 //
-// No call but Lease blocks, except for a slow storage. Enqueue and Lease return
-// when their context ends while they wait for another call's storage; the other
-// methods take no notice of it.
+// No call but Lease and Wait blocks, except for a storage. While that loads, or is
+// busy with another call, those who wait for it return when their context ends; a
+// call that is itself in the storage waits for the answer.
 type Broker struct {
 	storage storage.Storage // may be nil
 	log     *slog.Logger
@@ -102,8 +110,10 @@ var (
 )
 
 // New returns a broker with the tasks that its storage holds. Nil options are
-// the zero value. New itself cannot fail: when the storage cannot be read, every
-// call of the broker but Close answers with that error.
+// the zero value. The tasks are loaded in the background, and calls wait until they
+// are there. When the storage cannot be read, it is asked again, every five seconds
+// at the latest, and until then every call but Close answers with that error, which
+// is task.ErrUnavailable.
 //
 // What a former process was running is leasable at once, with one more delivery
 // counted. Pending tasks of one priority are in the order of their EnqueuedAt,
@@ -148,7 +158,8 @@ func New(opts *Options) *Broker {
 }
 
 // Close implements broker.Broker. Tasks stay in the storage, if there is one;
-// those it shows as running are leasable again for the next broker.
+// those it shows as running are leasable again for the next broker. Close waits for
+// the call that the storage is busy with, so that the next broker may use it.
 func (b *Broker) Close() error {
 	if err := b.made(); err != nil {
 		return err
