@@ -16,8 +16,8 @@ import (
 // those who enqueue, lease and settle take turns, so a slow storage slows them. An
 // error or a panic fails the call that it belongs to, as task.ErrUnavailable; the
 // task is then as it was. The task that is handed over must not be changed or kept;
-// its MarshalBinary is a compact record that UnmarshalBinary reads back whole. A
-// storage is shared by no two brokers at once.
+// record.Encode of package broker/record makes a compact record of it, which
+// record.Decode reads back whole. A storage is shared by no two brokers at once.
 type Storage interface {
 	// SaveTask inserts the task or replaces the one with its ID.
 	SaveTask(t *task.Task) error

@@ -83,8 +83,8 @@ type Broker struct {
 	queues    map[string]*queue // those that hold a task
 	known     map[string]struct{}
 	books     books
-	retained  retained          // the ended tasks of all queues, by when they go
-	lobbies   map[string]*lobby // of the queues that callers wait for
+	retained  retained            // the ended tasks of all queues, by when they go
+	lobbies   map[string][]*lobby // of the queues that callers wait for
 	schedules map[scheduleID]*schedule
 	holds     map[holdID]*hold // locks of Unique and Gather
 	lapses    lapses
@@ -131,7 +131,7 @@ func New(opts *Options) *Broker {
 		done:      make(chan struct{}),
 		queues:    make(map[string]*queue),
 		known:     make(map[string]struct{}),
-		lobbies:   make(map[string]*lobby),
+		lobbies:   make(map[string][]*lobby),
 		schedules: make(map[scheduleID]*schedule),
 		holds:     make(map[holdID]*hold),
 		paused:    make(map[string]struct{}),

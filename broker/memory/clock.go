@@ -41,11 +41,13 @@ func (b *Broker) jump(d time.Duration) {
 		s.Expires = s.Expires.Add(d)
 		b.servers[name] = s
 	}
-	for _, l := range b.lobbies {
-		w := l.front()
-		b.unblock(w)
-		w.woken <- struct{}{}
+	var rouse []*waiter
+	for _, lobbies := range b.lobbies {
+		for _, l := range lobbies {
+			rouse = append(rouse, l.front())
+		}
 	}
+	b.rouse(rouse)
 	b.log.Warn("the clock was set, or the machine has slept: leases are carried along", "by", d)
 }
 

@@ -51,7 +51,9 @@ func (b *Broker) counts(q *queue, now int64) map[task.Status]int {
 }
 
 func (b *Broker) count(q *queue, status task.Status, now int64) int {
-	if h := q.heap(status); h != nil {
+	if h := q.heap(status); h == &q.scheduled {
+		return h.len() + q.parked.len()
+	} else if h != nil {
 		return h.len()
 	}
 	if b.retained.next() > now {
@@ -66,7 +68,7 @@ func (b *Broker) count(q *queue, status task.Status, now int64) int {
 
 // inspect enters for a look at a queue, which is nil if it holds no task.
 func (b *Broker) inspect(ctx context.Context, name string) (*queue, time.Time, error) {
-	if err := task.CheckQueue("Queue", name); err != nil {
+	if err := broker.CheckQueue("Queue", name); err != nil {
 		return nil, time.Time{}, err
 	}
 	now, err := b.enter(ctx)
@@ -149,6 +151,9 @@ func (q *queue) all(status task.Status, now int64) iter.Seq[item] {
 			if !yield(it) {
 				return
 			}
+		}
+		if h == &q.scheduled {
+			q.parked.all()(yield)
 		}
 	}
 }

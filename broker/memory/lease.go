@@ -14,54 +14,64 @@ func (b *Broker) Lease(ctx context.Context, req broker.LeaseRequest) ([]broker.L
 	if err := req.Check(); err != nil {
 		return nil, err
 	}
-	leases, w, err := b.leaseOrWait(ctx, &req, nil)
-	for w != nil {
-		w.wait(ctx, b.done)
-		leases, w, err = b.leaseOrWait(ctx, &req, w)
+	c := &caller{LeaseRequest: req}
+	leases, done, err := b.leaseOrWait(ctx, c)
+	for !done {
+		if len(c.unasked) > 0 {
+			c.ask()
+		} else {
+			c.waiter.wait(ctx, b.done)
+		}
+		leases, done, err = b.leaseOrWait(ctx, c)
 	}
 	for i := range leases { // out of the lock: see grant
 		own := b.spares.Get().(*task.Task)
-		leases[i].Task.CloneInto(own)
+		broker.CloneInto(own, leases[i].Task)
 		leases[i].Task = own
 	}
 	return leases, err
 }
 
-// leaseOrWait leases what there is. If there is nothing, it returns the waiter
-// that the caller then blocks on; w is the one it has blocked on, if any.
-func (b *Broker) leaseOrWait(ctx context.Context, req *broker.LeaseRequest, w *waiter) ([]broker.Lease, *waiter, error) {
-	now, err := b.look(ctx, req, w)
+// leaseOrWait leases what there is. If there is nothing, it is not done: the
+// caller is to ask about the names of parked tasks, if there are any, or else to
+// block on its waiter.
+func (b *Broker) leaseOrWait(ctx context.Context, c *caller) (leases []broker.Lease, done bool, err error) {
+	now, err := b.look(ctx, c)
 	if err != nil {
-		return nil, nil, err
+		return nil, true, err
 	}
-	defer b.wrote(now, req.Max)
-	var leases []broker.Lease
+	defer b.wrote(now, c.Max)
+	c.unasked = nil
 	if err = ctx.Err(); err == nil {
-		leases, err = b.lease(req, now)
+		c.unasked = b.strange(c)
 	}
-	if len(leases) == 0 && err == nil {
-		return nil, b.block(req.Queues, w, now), nil
+	if err == nil && len(c.unasked) == 0 {
+		leases, err = b.lease(c, now)
 	}
-	for _, name := range req.Queues { // what is left is for others
+	if len(leases) == 0 && len(c.unasked) == 0 && err == nil {
+		c.waiter = b.block(c, now)
+		return nil, false, nil
+	}
+	for _, name := range c.Queues { // what is left is for others
 		if q := b.queues[name]; q != nil {
 			b.touch(q)
 		}
 	}
-	return leases, nil, err
+	return leases, len(c.unasked) == 0, err
 }
 
 // look is write for a caller that may have blocked. One that has leaves its
 // lobbies, and passes on what it was woken for if it cannot come in.
-func (b *Broker) look(ctx context.Context, req *broker.LeaseRequest, w *waiter) (time.Time, error) {
+func (b *Broker) look(ctx context.Context, c *caller) (time.Time, error) {
 	now, err := b.write(ctx)
 	switch {
-	case w == nil:
+	case c.waiter == nil:
 	case err == nil:
-		b.unblock(w)
+		b.unblock(c.waiter)
 	default:
 		b.lock.Lock()
-		b.unblock(w)
-		for _, name := range req.Queues {
+		b.unblock(c.waiter)
+		for _, name := range c.Queues {
 			if q := b.queues[name]; q != nil {
 				b.wake(q)
 			}
@@ -73,11 +83,12 @@ func (b *Broker) look(ctx context.Context, req *broker.LeaseRequest, w *waiter) 
 
 // draft is what one Lease call has drawn so far. Its leases share a token.
 type draft struct {
-	req    *broker.LeaseRequest
+	*caller
 	now    time.Time
 	token  int64
 	leases []broker.Lease
 	end    time.Time // draws no more from then on
+	lasts  int       // on their last delivery
 }
 
 // drawing is for how long a Lease call draws, on a slow storage: what it has drawn
@@ -88,9 +99,9 @@ func (d *draft) slow() bool { return len(d.leases) > 0 && !d.now.Before(d.end) }
 
 // lease draws leases from the queues in their order. An error comes without
 // leases: those drawn before it are returned instead.
-func (b *Broker) lease(req *broker.LeaseRequest, now time.Time) ([]broker.Lease, error) {
-	d := draft{req: req, now: now, token: b.draw(), end: now.Add(min(drawing, req.Duration/4))}
-	for _, name := range req.Queues {
+func (b *Broker) lease(c *caller, now time.Time) ([]broker.Lease, error) {
+	d := draft{caller: c, now: now, token: b.draw(), end: now.Add(min(drawing, c.Duration/4))}
+	for _, name := range c.Queues {
 		q := b.queues[name]
 		if q == nil || b.isPaused(name) {
 			continue
@@ -110,10 +121,10 @@ func (b *Broker) leaseFrom(q *queue, d *draft) error {
 	before := len(d.leases)
 	defer func() { q.brisk = len(d.leases)-before >= brisk }()
 	if d.leases == nil {
-		d.leases = make([]broker.Lease, 0, min(d.req.Max, q.pending.len()+1))
+		d.leases = make([]broker.Lease, 0, min(d.Max, q.pending.len()+1))
 	}
-	for len(d.leases) < d.req.Max && !d.slow() {
-		e := q.runnable(now)
+	for len(d.leases) < d.Max && !d.slow() {
+		e := q.runnable(d.caller, d.bar(d.lasts), now)
 		if e == nil {
 			return nil
 		}
@@ -133,7 +144,7 @@ func (b *Broker) grant(e *entry, d *draft) error {
 	if t.Status == task.StatusRunning || b.storage != nil {
 		t = t.Clone()
 	}
-	s := stamp{task.StatusRunning, d.now.Round(0), d.req.Worker, t.Deliveries + 1, d.token}
+	s := stamp{task.StatusRunning, d.now.Round(0), d.Worker, t.Deliveries + 1, d.token}
 	s.swap(t)
 	if err := b.update(e, t, 0); err != nil {
 		return err
@@ -144,14 +155,17 @@ func (b *Broker) grant(e *entry, d *draft) error {
 			return nil
 		}
 	}
-	expires := after(d.now, d.req.Duration)
-	e.queue.heap(s.status).remove(e) // s has what it was
+	expires := after(d.now, d.Duration)
+	e.queue.vacate(e, s.status) // s has what it was
 	e.task = t
 	b.put(e, expires)
 	d.leases = append(d.leases, broker.Lease{
-		Task: t, Queue: t.Queue, ID: t.ID, Deliveries: t.Deliveries, Token: t.Token, Priority: t.Priority,
-		Lock: t.LockKey(), Cancelled: e.doomed, Expires: d.now.Add(d.req.Duration),
+		Task: t, Queue: t.Queue, ID: t.ID, Deliveries: int(t.Deliveries), Token: t.Token, Priority: t.Priority,
+		Lock: broker.LockKey(t), Cancelled: e.doomed, Expires: d.now.Add(d.Duration),
 	})
+	if int(t.Deliveries) == d.Last {
+		d.lasts++
+	}
 	return nil
 }
 
@@ -160,7 +174,7 @@ type stamp struct {
 	status     task.Status
 	startedAt  time.Time
 	worker     string
-	deliveries int
+	deliveries int32
 	token      int64
 }
 

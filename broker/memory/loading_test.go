@@ -157,15 +157,15 @@ func everyCall(b *memory.Broker) map[string]func(context.Context) error {
 			_, _, err := b.Tasks(ctx, queue, task.StatusPending, "", 1)
 			return err
 		},
-		"Survey":        func(ctx context.Context) error { _, errs := b.Survey(ctx, []string{queue}); return first(errs) },
-		"Wait":          func(ctx context.Context) error { _, err := b.Wait(ctx, queue, id); return err },
-		"Cancellations": func(ctx context.Context) error { return b.Cancellations(ctx, []string{queue}, nil) },
-		"Beat":          func(ctx context.Context) error { return b.Beat(ctx, broker.ServerInfo{Name: "s"}, time.Minute) },
-		"Depart":        func(ctx context.Context) error { return b.Depart(ctx, "s") },
-		"Servers":       func(ctx context.Context) error { _, _, err := b.Servers(ctx, "", 1); return err },
-		"Standing":      func(ctx context.Context) error { _, err := b.Standing(ctx, queue, id); return err },
-		"Record":        func(ctx context.Context) error { return b.Record(ctx, queue, nil) },
-		"Figures":       func(ctx context.Context) error { _, err := b.Figures(ctx, queue, time.Time{}, time.Time{}); return err },
+		"Survey":   func(ctx context.Context) error { _, errs := b.Survey(ctx, []string{queue}); return first(errs) },
+		"Wait":     func(ctx context.Context) error { _, err := b.Wait(ctx, queue, id); return err },
+		"News":     func(ctx context.Context) error { return b.News(ctx, []string{queue}, broker.Listener{}) },
+		"Beat":     func(ctx context.Context) error { return b.Beat(ctx, broker.ServerInfo{Name: "s"}, time.Minute) },
+		"Depart":   func(ctx context.Context) error { return b.Depart(ctx, "s") },
+		"Servers":  func(ctx context.Context) error { _, _, err := b.Servers(ctx, "", 1); return err },
+		"Standing": func(ctx context.Context) error { _, err := b.Standing(ctx, queue, id); return err },
+		"Record":   func(ctx context.Context) error { return b.Record(ctx, queue, nil) },
+		"Figures":  func(ctx context.Context) error { _, err := b.Figures(ctx, queue, time.Time{}, time.Time{}); return err },
 		"FiguresByName": func(ctx context.Context) error {
 			_, err := b.FiguresByName(ctx, queue, time.Time{}, time.Time{})
 			return err

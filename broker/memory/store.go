@@ -51,9 +51,9 @@ func lockedSince(t *task.Task, now time.Time) int64 {
 	return min(since, now.UnixNano())
 }
 
-// record returns what the storage gets of a task: a copy, which says when a
+// forStorage returns what the storage gets of a task: a copy, which says when a
 // delayed one is due in RunAt, and how long an ended one is kept in Retention.
-func record(t *task.Task, id uuid.UUID, at, first int64) *task.Task {
+func forStorage(t *task.Task, id uuid.UUID, at, first int64) *task.Task {
 	stored := t.Clone()
 	if stored.Headers == nil {
 		stored.Headers = make(map[string]string)
@@ -66,6 +66,11 @@ func record(t *task.Task, id uuid.UUID, at, first int64) *task.Task {
 		stored.Headers[sinceHeader] = strconv.FormatInt(first, 10)
 	}
 	switch {
+	case t.Status == task.StatusScheduled && at == parkedAt: // nobody knows who will handle it
+		stored.Status = task.StatusPending
+		if t.Deliveries > 0 { // which a lease counts
+			stored.Status = task.StatusRunning
+		}
 	case delayed(t.Status):
 		stored.RunAt = time.Unix(0, at)
 	case t.Status.Ended():
@@ -85,7 +90,7 @@ func (b *Broker) saveHeld(t *task.Task, id uuid.UUID, at, first int64) error {
 	if b.storage == nil {
 		return nil
 	}
-	stored := record(t, id, at, first)
+	stored := forStorage(t, id, at, first)
 	delete(b.books.gone, id)
 	return b.unlocked("save task in storage", func() error { return b.storage.SaveTask(stored) })
 }

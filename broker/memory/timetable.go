@@ -49,10 +49,10 @@ func (b *Broker) schedule(queue, name string, now time.Time) *schedule {
 }
 
 func checkSchedule(queue, name string) error {
-	if err := task.CheckQueue("Queue", queue); err != nil {
+	if err := broker.CheckQueue("Queue", queue); err != nil {
 		return err
 	}
-	return task.CheckName("Schedule", name)
+	return broker.CheckName("Schedule", name)
 }
 
 // Tick implements broker.Timetable. When the storage fails to save the task, the

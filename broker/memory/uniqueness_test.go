@@ -19,7 +19,7 @@ func TestGroupIsFullInBytes(t *testing.T) {
 	r := newRig(t, &memory.Options{})
 	var tasks []*task.Task
 	for range 2 {
-		large := task.New("large", make([]byte, task.MaxGatherBytes/2))
+		large := task.New("large", make([]byte, broker.MaxGatherBytes/2))
 		large.Gather = task.Gather{Key: "k", Delay: time.Hour}
 		tasks = append(tasks, large)
 	}
