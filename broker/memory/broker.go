@@ -205,6 +205,11 @@ func (b *Broker) enter(ctx context.Context) (time.Time, error) {
 	if err := b.ready(ctx); err != nil {
 		return time.Time{}, err
 	}
+	return b.begin()
+}
+
+// begin is enter for a call that has waited for whatever it has to wait for.
+func (b *Broker) begin() (time.Time, error) {
 	b.lock.Lock()
 	if b.closed {
 		b.lock.Unlock()

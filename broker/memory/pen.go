@@ -47,7 +47,7 @@ func (b *Broker) write(ctx context.Context) (time.Time, error) {
 	if err := b.pen.take(ctx, b.done); err != nil {
 		return time.Time{}, err
 	}
-	now, err := b.enter(ctx)
+	now, err := b.begin()
 	if err != nil {
 		b.pen.putDown()
 	}
