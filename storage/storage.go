@@ -12,8 +12,10 @@ import (
 // every change is then written through before it counts, and what a former
 // process left is there again after a restart.
 //
-// The broker makes one call at a time and waits for it, so a slow storage
-// slows the queue. The task it hands over must not be changed or kept;
+// The broker makes one call at a time, from changing goroutines, and waits for it:
+// those who enqueue, lease and settle take turns, so a slow storage slows them. An
+// error or a panic fails the call that it belongs to, as task.ErrUnavailable; the
+// task is then as it was. The task that is handed over must not be changed or kept;
 // record.Encode of package broker/record makes a compact record of it, which
 // record.Decode reads back whole. A storage is shared by no two brokers at once.
 type Storage interface {
@@ -21,7 +23,8 @@ type Storage interface {
 	SaveTask(t *task.Task) error
 	// LoadTask returns the task, or an error that is task.ErrNotFound.
 	LoadTask(id uuid.UUID) (*task.Task, error)
-	// LoadAllTasks returns every task, in any order.
+	// LoadAllTasks returns every task, in any order. The broker calls it when it
+	// starts, and again for as long as it fails.
 	LoadAllTasks() ([]*task.Task, error)
 	// DeleteTask removes the task. That there is none is no error.
 	DeleteTask(id uuid.UUID) error

@@ -38,6 +38,22 @@ func BenchmarkBesideBacklog(b *testing.B) {
 	cycle(b, m, 100)
 }
 
+// Tasks of two retentions, where as many are kept as may be. One op is one task.
+func BenchmarkAtBound(b *testing.B) {
+	const most = 50_000
+	m := memory.New(&memory.Options{Bounds: bounds(most)})
+	r := &rig{m, b}
+	for range most/broker.MaxBatch + 1 {
+		r.endWith(broker.MaxBatch, []time.Duration{time.Hour, 2 * time.Hour})
+	}
+	for n := 0; b.Loop(); n++ {
+		if n%100 == 0 {
+			r.endWith(100, []time.Duration{time.Hour, 2 * time.Hour})
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tasks/s")
+}
+
 func newTasks(n int) []*task.Task {
 	tasks := make([]*task.Task, n)
 	for i := range tasks {

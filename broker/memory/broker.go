@@ -13,8 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/storage"
 	"github.com/nex-gen-tech/jobsy/task"
@@ -32,19 +30,23 @@ const (
 // Options of a Broker. The zero value of each field is its default.
 type Options struct {
 	// Storage keeps the tasks over a restart. Each change is written to it
-	// before it counts, one at a time and in the order of the changes, so a
-	// slow storage slows every call of the broker. Enqueue, Lease and Settle
-	// save or delete each of their tasks; LoadTask and UpdateTaskStatus are
-	// not called. Schedules, pauses, locks of Throttle whose task is gone, and
-	// that a running task is to be cancelled are not kept. Default: none.
+	// before it counts, one at a time and in the order of the changes: those
+	// who change tasks take turns, task by task. Nobody else waits for a slow
+	// storage. What it fails to do is task.ErrUnavailable, and the storage's
+	// error; so is a panic in it. Enqueue, Lease and Settle save or delete each
+	// of their tasks; LoadTask and UpdateTaskStatus are not called. Schedules,
+	// pauses, locks of Throttle whose task is gone, and that a running task is
+	// to be cancelled are not kept. Default: none.
 	//
 	// A stored task says in RunAt when it is due and, once it has ended, in
 	// Retention how long it is kept. Where an ID is in use in several queues,
 	// the storage has the later tasks under other IDs, with their own in the
-	// header "jobsy:id".
+	// header "jobsy:id". The header "jobsy:since" says in nanoseconds since 1970
+	// since when a task has the lock of Debounce, Throttle or Gather.
 	Storage storage.Storage
 	// Logger gets warnings: ended tasks dropped before their time, malformed
-	// tasks, and what the storage failed to delete. Default: silent.
+	// tasks, what the storage failed to load or to delete, and a clock that was
+	// set. It is told how many tasks were loaded, too. Default: silent.
 	Logger *slog.Logger
 	// Bounds say how many ended tasks of each queue stay readable. Beyond a
 	// count those that would go first are dropped. Default: see broker.Bounds.
@@ -54,28 +56,35 @@ type Options struct {
 // Broker keeps tasks in memory. It implements broker.Broker and all the
 // optional interfaces beside it, and is safe for concurrent use.
 //
-// It has no goroutines: the calls do all the work, and drop what is overdue by
-// the way. Its clock is time.Now, so it works inside testing/synctest. Tokens
-// start from that clock too, in microseconds, so that they grow over a restart.
+// Without a storage it has no goroutines: the calls do all the work, and drop what
+// is overdue by the way. With one there is a goroutine that loads, and one for each
+// call of the storage. Its clock is time.Now, so it works inside testing/synctest.
+// Tokens start from that clock too, in microseconds, so that they grow over a
+// restart. When the clock is set, or the machine sleeps, what is due at a time is
+// due when the clock says so; a lease lasts for as long as the process runs. The
+// broker learns of it from the next call, a server's heartbeat at the latest.
 //
-// No call but Lease blocks, except for a slow storage. Enqueue and Lease return
-// when their context ends while they wait for another call's storage; the other
-// methods take no notice of it.
+// No call but Lease and Wait blocks, except for a storage. While that loads, or is
+// busy with another call, those who wait for it return when their context ends; a
+// call that is itself in the storage waits for the answer.
 type Broker struct {
 	storage storage.Storage // may be nil
 	log     *slog.Logger
 	bounds  broker.Bounds
-	loadErr error         // why New could not load
+	loading *loading      // nil without a storage
 	done    chan struct{} // closed by Close
+	pen     pen           // held by those who change tasks, before the lock
 
-	lock      lock // guards the rest
+	lock      sync.Mutex // guards the rest, and is not held while the storage works
 	closed    bool
+	clock     clock
+	ahead     int64             // the time when the process began, by the clock as it is set
 	counter   int64             // the order number or token drawn last
 	queues    map[string]*queue // those that hold a task
 	known     map[string]struct{}
-	stored    map[uuid.UUID]struct{} // the IDs in use in the storage; nil without one
-	retained  heap                   // the ended tasks of all queues, by when they go
-	lobbies   map[string][]*lobby    // of the queues that callers wait for
+	books     books
+	retained  retained            // the ended tasks of all queues, by when they go
+	lobbies   map[string][]*lobby // of the queues that callers wait for
 	schedules map[scheduleID]*schedule
 	holds     map[holdID]*hold // locks of Unique and Gather
 	lapses    lapses
@@ -101,8 +110,10 @@ var (
 )
 
 // New returns a broker with the tasks that its storage holds. Nil options are
-// the zero value. New itself cannot fail: when the storage cannot be read, every
-// call of the broker but Close answers with that error.
+// the zero value. The tasks are loaded in the background, and calls wait until they
+// are there. When the storage cannot be read, it is asked again, every five seconds
+// at the latest, and until then every call but Close answers with that error, which
+// is task.ErrUnavailable.
 //
 // What a former process was running is leasable at once, with one more delivery
 // counted. Pending tasks of one priority are in the order of their EnqueuedAt,
@@ -126,6 +137,7 @@ func New(opts *Options) *Broker {
 		paused:    make(map[string]struct{}),
 		dropped:   make(map[string]map[task.Status]int),
 		listeners: make(map[*listener]struct{}),
+		clock:     system(),
 		servers:   make(map[string]broker.ServerInfo),
 		figures:   make(map[string]*figures),
 		spares:    sync.Pool{New: func() any { return new(task.Task) }},
@@ -133,51 +145,77 @@ func New(opts *Options) *Broker {
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}
-	now := time.Now()
+	now, _ := b.clock()
+	b.ahead = now.UnixNano()
 	b.counter = max(now.UnixMicro(), 0)
 	if b.storage != nil {
-		b.lock.gate = make(chan struct{}, 1)
-		b.stored = make(map[uuid.UUID]struct{})
-		b.loadErr = b.load(now)
+		b.pen = make(pen, 1)
+		b.books = newBooks()
+		b.loading = newLoading()
+		b.loading.work.Go(b.loadUntilDone)
 	}
 	return b
 }
 
 // Close implements broker.Broker. Tasks stay in the storage, if there is one;
-// those it shows as running are leasable again for the next broker.
+// those it shows as running are leasable again for the next broker. Close waits for
+// the call that the storage is busy with, so that the next broker may use it.
 func (b *Broker) Close() error {
-	_ = b.lock.acquire(context.Background())
-	defer b.lock.release()
-	if b.closed {
+	if err := b.made(); err != nil {
+		return err
+	}
+	b.lock.Lock()
+	closed := b.closed
+	b.closed = true
+	b.lock.Unlock()
+	if closed {
 		return nil
 	}
-	b.closed = true
 	close(b.done)
-	b.queues, b.known, b.stored, b.schedules = nil, nil, nil, nil
-	b.retained, b.spare = heap{}, nil
+	b.loading.wait()
+	_ = b.pen.take(context.Background(), nil)
+	defer b.pen.putDown()
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	b.queues, b.known, b.books, b.schedules = nil, nil, books{}, nil
+	b.retained, b.spare = nil, nil
 	b.holds, b.lapses = nil, nil
 	return nil
 }
 
-// enter locks the broker for one call, and tells its time. With an error it is
-// not locked.
-func (b *Broker) enter(ctx context.Context) (time.Time, error) {
-	if err := b.lock.acquire(ctx); err != nil {
-		return time.Time{}, err
+// made returns an error unless the broker was made by New.
+func (b *Broker) made() error {
+	if b == nil || b.done == nil {
+		return &task.FieldError{Field: "memory.Broker", Rule: "must be made by New"}
 	}
-	if err := b.usable(); err != nil {
-		b.lock.release()
-		return time.Time{}, err
-	}
-	return time.Now(), nil
+	return nil
 }
 
-// usable says why no call can be made, if so.
-func (b *Broker) usable() error {
-	if b.closed {
-		return task.ErrClosed
+// ready waits until the tasks of the storage are there.
+func (b *Broker) ready(ctx context.Context) error {
+	if err := b.made(); err != nil || b.loading == nil {
+		return err
 	}
-	return b.loadErr
+	return b.loading.ready(ctx, b.done)
+}
+
+// enter locks the broker for one call, and tells its time. With an error it is
+// not locked. A call that changes tasks writes instead.
+func (b *Broker) enter(ctx context.Context) (time.Time, error) {
+	if err := b.ready(ctx); err != nil {
+		return time.Time{}, err
+	}
+	return b.begin()
+}
+
+// begin is enter for a call that has waited for whatever it has to wait for.
+func (b *Broker) begin() (time.Time, error) {
+	b.lock.Lock()
+	if b.closed {
+		b.lock.Unlock()
+		return time.Time{}, task.ErrClosed
+	}
+	return b.now(), nil
 }
 
 // exit ends a call that was about n tasks: it drops what is overdue, wakes
@@ -195,7 +233,7 @@ func (b *Broker) exit(now time.Time, n int) {
 	}
 	clear(b.touched)
 	b.touched = b.touched[:0]
-	b.lock.release()
+	b.lock.Unlock()
 }
 
 // touch notes that something about the queue has changed.

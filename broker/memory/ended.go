@@ -1,74 +1,90 @@
 package memory
 
 import (
+	pq "container/heap"
 	"time"
 
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
-// ended lists the tasks of a queue that have ended in one way, in the order in
-// which they did.
+// ended holds the tasks of a queue that have ended in one way, those that go
+// first in front.
 type ended struct {
-	first, last *entry
-	count       int
-	mixed       bool // one may go before others that ended earlier
+	heap
+	rank int // in retained, if there are tasks
 }
 
-func (l *ended) push(e *entry) {
-	if e.prev = l.last; l.last != nil {
-		l.last.next = e
-		l.mixed = l.mixed || e.key.at < e.prev.key.at
-	} else {
-		l.first, l.mixed = e, false
-	}
-	l.last = e
-	l.count++
+// retained orders the lists of all queues in which there are tasks by when the
+// first of each goes.
+type retained []*ended
+
+func (r retained) Len() int           { return len(r) }
+func (r retained) Less(i, j int) bool { return r[i].next() < r[j].next() }
+func (r retained) Swap(i, j int) {
+	r[i], r[j] = r[j], r[i]
+	r[i].rank, r[j].rank = i, j
 }
 
-func (l *ended) remove(e *entry) {
-	if e.prev != nil {
-		e.prev.next = e.next
-	} else {
-		l.first = e.next
+// Push implements heap.Interface.
+func (r *retained) Push(x any) {
+	l := x.(*ended)
+	l.rank = len(*r)
+	*r = append(*r, l)
+}
+
+// Pop implements heap.Interface.
+func (r *retained) Pop() any {
+	last := (*r)[len(*r)-1]
+	(*r)[len(*r)-1] = nil
+	*r = (*r)[:len(*r)-1]
+	return last
+}
+
+// next returns when the first task of all goes, or never.
+func (r retained) next() int64 {
+	if len(r) == 0 {
+		return never
 	}
-	if e.next != nil {
-		e.next.prev = e.prev
-	} else {
-		l.last = e.prev
+	return r[0].next()
+}
+
+// add takes a task into its list.
+func (r *retained) add(l *ended, e *entry) {
+	l.push(e)
+	switch {
+	case l.len() == 1:
+		pq.Push(r, l)
+	case e.place == 0:
+		pq.Fix(r, l.rank)
 	}
-	e.prev, e.next = nil, nil
-	l.count--
+}
+
+// remove takes a task out of its list.
+func (r *retained) remove(l *ended, e *entry) {
+	first := e.place == 0
+	l.heap.remove(e)
+	switch {
+	case l.len() == 0:
+		pq.Remove(r, l.rank)
+	case first:
+		pq.Fix(r, l.rank)
+	}
 }
 
 // retain places an entry that has ended, and drops the one that goes first if
 // there are too many.
 func (b *Broker) retain(e *entry) {
 	l := e.queue.ended(e.task.Status)
-	l.push(e)
-	b.retained.push(e)
+	b.retained.add(l, e)
 	most := b.bounds.Of(e.task.Status).Count
-	if l.count <= most || l.next().awaited {
+	if l.len() <= most || l.first().awaited {
 		return
 	}
 	if dropped := b.countDropped(e); (dropped-1)%max(most, 1) == 0 {
 		b.log.Warn("dropping ended tasks before their time: there are more than the Bounds",
 			"queue", e.queue.name, "status", e.task.Status, "max", most, "dropped", dropped)
 	}
-	b.drop(l.next())
-}
-
-// next returns the one that goes first. There must be one.
-func (l *ended) next() *entry {
-	first := l.first
-	if !l.mixed {
-		return first
-	}
-	for e := first.next; e != nil; e = e.next {
-		if e.key.at < first.key.at {
-			first = e
-		}
-	}
-	return first
+	b.drop(l.first())
 }
 
 // countDropped returns how many of the queue and status were dropped before
@@ -89,16 +105,17 @@ func (b *Broker) sweep(now int64, most int) {
 		if b.retained.next() > now {
 			return
 		}
-		b.drop(b.retained.first())
+		e := b.retained[0].first()
+		if e == b.books.busy {
+			return
+		}
+		b.drop(e)
 	}
 }
 
-// drop removes a task that has ended. What the storage fails to delete is gone
-// from here all the same: the next New finds it overdue and deletes it.
+// drop removes a task that has ended. The storage is told later: see catchUp.
 func (b *Broker) drop(e *entry) {
-	if err := b.erase(e.storageID); err != nil {
-		b.log.Warn("cannot drop an ended task", "queue", e.queue.name, "id", e.task.ID, "error", err)
-	}
+	b.books.leave(e)
 	b.remove(e)
 }
 

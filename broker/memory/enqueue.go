@@ -22,38 +22,20 @@ func (b *Broker) Enqueue(ctx context.Context, tasks []*task.Task) []error {
 			own[i] = t.Clone()
 		}
 	}
-	crowded, err := b.take(ctx, tasks, own, &errs)
-	if err != nil {
-		return all(len(tasks), err)
-	}
+	crowded := false
+	b.each(ctx, &errs, func(i int, now time.Time) error {
+		err := b.enqueue(own[i], now)
+		if err == nil { // what is there belongs to others once the broker is not locked
+			tasks[i].ID = own[i].ID
+			tasks[i].Status, _ = waits(tasks[i], now)
+		}
+		crowded = i == len(own)-1 && b.crowded(tasks[i].Queue)
+		return err
+	})
 	if crowded {
 		runtime.Gosched()
 	}
 	return errs.errs
-}
-
-// take enqueues the broker's own copies of the tasks, of which those are nil that
-// are not to be taken. The error is that of all of them.
-func (b *Broker) take(ctx context.Context, tasks, own []*task.Task, errs *failures) (crowded bool, err error) {
-	now, err := b.enter(ctx)
-	if err != nil {
-		return false, err
-	}
-	defer b.exit(now, len(own))
-	var last *task.Task
-	for i, t := range own {
-		if t != nil {
-			last = t
-			errs.add(i, b.enqueue(t, now))
-		}
-	}
-	for i, t := range tasks { // not before: a task may be in the batch twice
-		if errs.at(i) == nil {
-			t.Status, _ = waits(t, now)
-			t.ID = own[i].ID
-		}
-	}
-	return last != nil && b.crowded(last.Queue), nil
 }
 
 // crowd is how many tasks may wait before those who enqueue more let others go

@@ -26,9 +26,8 @@ type entry struct {
 	hold       *hold           // its lock, if it has one
 	waiters    []chan struct{} // of those who wait for its end
 
-	key        key    // of a waiting task: when it is due; running: expires; ended: goes
-	place      int    // in its heap
-	prev, next *entry // in its list of ended tasks
+	key   key // of a waiting task: when it is due; running: expires; ended: goes
+	place int // in its heap
 }
 
 const (
@@ -93,12 +92,15 @@ func nanos(at time.Time) int64 {
 	return at.UnixNano()
 }
 
-// after returns the time d from now. It does not overflow.
-func after(now time.Time, d time.Duration) int64 {
-	at := now.UnixNano()
-	later := at + int64(max(d, 0))
-	if later < at {
-		return never
-	}
-	return later
+// after returns the time d from now.
+func after(now time.Time, d time.Duration) int64 { return later(now.UnixNano(), d) }
+
+// later returns the time d after another one. It does not overflow, and a record
+// has room for it.
+func later(at int64, d time.Duration) int64 {
+	return min(at, latest) + min(int64(max(d, 0)), latest-min(at, latest))
 }
+
+// latest is the last time that a task can wait for: then those are due that wait
+// for another one to end.
+var latest = held - 1

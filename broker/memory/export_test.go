@@ -16,13 +16,15 @@ const SweepBatch = sweepBatch
 // Leftovers names what is left in the broker but for the documented rest: the
 // names of queues, and schedules. It sweeps first, as any call does.
 func (b *Broker) Leftovers() []string {
-	now, err := b.enter(context.Background())
+	now, err := b.write(context.Background())
 	if err != nil {
 		return nil
 	}
 	b.exit(now, 1<<20)
-	_ = b.lock.acquire(context.Background())
-	defer b.lock.release()
+	b.catchUp(1 << 20)
+	b.pen.putDown()
+	b.lock.Lock()
+	defer b.lock.Unlock()
 	var left []string
 	for name, q := range b.queues {
 		left = append(left, fmt.Sprintf("queue %s with %d tasks", name, len(q.tasks)))
@@ -30,7 +32,7 @@ func (b *Broker) Leftovers() []string {
 	for name := range b.lobbies {
 		left = append(left, "the lobby of queue "+name)
 	}
-	for id := range b.stored {
+	for id := range b.books.stored {
 		left = append(left, "stored ID "+id.String())
 	}
 	if n := len(b.lapses); n > 0 {
@@ -39,7 +41,7 @@ func (b *Broker) Leftovers() []string {
 	for id := range b.holds {
 		left = append(left, "a lock of queue "+id.queue)
 	}
-	if n := b.retained.len(); n > 0 {
+	if n := b.retainedTasks(); n > 0 {
 		left = append(left, fmt.Sprintf("%d retained tasks", n))
 	}
 	return left
@@ -47,23 +49,31 @@ func (b *Broker) Leftovers() []string {
 
 // Retained returns how many ended tasks the broker holds, overdue ones included.
 func (b *Broker) Retained() int {
-	_ = b.lock.acquire(context.Background())
-	defer b.lock.release()
-	return b.retained.len()
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	return b.retainedTasks()
+}
+
+func (b *Broker) retainedTasks() int {
+	n := 0
+	for _, l := range b.retained {
+		n += l.len()
+	}
+	return n
 }
 
 // Looks returns a number that grows by one with each look of a Lease call and
 // with each enqueued or promoted task.
 func (b *Broker) Looks() int64 {
-	_ = b.lock.acquire(context.Background())
-	defer b.lock.release()
+	b.lock.Lock()
+	defer b.lock.Unlock()
 	return b.counter
 }
 
 // EnqueueAndHold enqueues a task and wakes who waits for it, but keeps all calls
 // waiting until release is called.
 func (b *Broker) EnqueueAndHold(t *task.Task) (release func()) {
-	now, err := b.enter(context.Background())
+	now, err := b.write(context.Background())
 	if err == nil {
 		err = errors.Join(broker.Prepare(t), b.enqueue(t, now))
 	}
@@ -75,7 +85,7 @@ func (b *Broker) EnqueueAndHold(t *task.Task) (release func()) {
 		q.touched = false
 	}
 	b.touched = b.touched[:0]
-	return func() { b.exit(now, 0) }
+	return func() { b.wrote(now, 0) }
 }
 
 // Crowd is how many tasks may wait in a queue that is not crowded.
@@ -83,7 +93,19 @@ const Crowd = crowd
 
 // Crowded reports whether those who enqueue let others go first.
 func (b *Broker) Crowded(queue string) bool {
-	_ = b.lock.acquire(context.Background())
-	defer b.lock.release()
+	b.lock.Lock()
+	defer b.lock.Unlock()
 	return b.crowded(queue)
+}
+
+// Clock is what a broker that NewByClock made reads.
+type Clock = clock
+
+// NewByClock is New with another clock.
+func NewByClock(opts *Options, c Clock) *Broker {
+	b := New(opts)
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	b.clock = c
+	return b
 }

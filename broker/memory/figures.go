@@ -21,11 +21,11 @@ type period struct {
 }
 
 // Record implements broker.Monitor. Figures do not survive the process.
-func (b *Broker) Record(_ context.Context, queue string, tallies map[string]broker.Tally) error {
+func (b *Broker) Record(ctx context.Context, queue string, tallies map[string]broker.Tally) error {
 	if err := broker.CheckTallies(queue, tallies); err != nil {
 		return err
 	}
-	now, err := b.enter(context.Background())
+	now, err := b.enter(ctx)
 	if err != nil {
 		return err
 	}
@@ -98,9 +98,9 @@ func (b *Broker) tidyFigures(now time.Time) {
 }
 
 // Figures implements broker.Monitor.
-func (b *Broker) Figures(_ context.Context, queue string, from, to time.Time) (broker.Figures, error) {
+func (b *Broker) Figures(ctx context.Context, queue string, from, to time.Time) (broker.Figures, error) {
 	var f broker.Figures
-	now, err := b.lookBack(queue, func(now time.Time, all *figures) {
+	now, err := b.lookBack(ctx, queue, func(now time.Time, all *figures) {
 		s := broker.FiguresSpan(from, to, now)
 		f.Step = s.Step
 		for n, p := range all.in(s) {
@@ -112,9 +112,9 @@ func (b *Broker) Figures(_ context.Context, queue string, from, to time.Time) (b
 }
 
 // FiguresByName implements broker.Monitor.
-func (b *Broker) FiguresByName(_ context.Context, queue string, from, to time.Time) (map[string]*broker.Tally, error) {
+func (b *Broker) FiguresByName(ctx context.Context, queue string, from, to time.Time) (map[string]*broker.Tally, error) {
 	names := make(map[string]*broker.Tally)
-	_, err := b.lookBack(queue, func(now time.Time, all *figures) {
+	_, err := b.lookBack(ctx, queue, func(now time.Time, all *figures) {
 		for _, p := range all.in(broker.FiguresSpan(from, to, now)) {
 			p.addTo(names)
 		}
@@ -123,11 +123,11 @@ func (b *Broker) FiguresByName(_ context.Context, queue string, from, to time.Ti
 }
 
 // lookBack shows the figures of a queue up to now.
-func (b *Broker) lookBack(queue string, look func(now time.Time, all *figures)) (time.Time, error) {
+func (b *Broker) lookBack(ctx context.Context, queue string, look func(now time.Time, all *figures)) (time.Time, error) {
 	if err := broker.CheckQueue("Queue", queue); err != nil {
 		return time.Time{}, err
 	}
-	now, err := b.enter(context.Background())
+	now, err := b.enter(ctx)
 	if err != nil {
 		return time.Time{}, err
 	}

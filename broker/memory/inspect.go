@@ -17,8 +17,8 @@ import (
 )
 
 // Queues implements broker.Inspector.
-func (b *Broker) Queues(context.Context) ([]string, error) {
-	now, err := b.enter(context.Background())
+func (b *Broker) Queues(ctx context.Context) ([]string, error) {
+	now, err := b.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -27,8 +27,8 @@ func (b *Broker) Queues(context.Context) ([]string, error) {
 }
 
 // Counts implements broker.Inspector.
-func (b *Broker) Counts(_ context.Context, queue string) (map[task.Status]int, error) {
-	q, now, err := b.inspect(queue)
+func (b *Broker) Counts(ctx context.Context, queue string) (map[task.Status]int, error) {
+	q, now, err := b.inspect(ctx, queue)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (b *Broker) count(q *queue, status task.Status, now int64) int {
 		return h.len()
 	}
 	if b.retained.next() > now {
-		return q.ended(status).count
+		return q.ended(status).len()
 	}
 	n := 0
 	for range q.all(status, now) {
@@ -67,17 +67,28 @@ func (b *Broker) count(q *queue, status task.Status, now int64) int {
 }
 
 // inspect enters for a look at a queue, which is nil if it holds no task.
-func (b *Broker) inspect(name string) (*queue, time.Time, error) {
+func (b *Broker) inspect(ctx context.Context, name string) (*queue, time.Time, error) {
 	if err := broker.CheckQueue("Queue", name); err != nil {
 		return nil, time.Time{}, err
 	}
-	now, err := b.enter(context.Background())
-	return b.queues[name], now, err
+	now, err := b.enter(ctx)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	return b.queues[name], now, nil
+}
+
+// entry returns the entry of a task, or nil.
+func (b *Broker) entry(queue string, id uuid.UUID) *entry {
+	if q := b.queues[queue]; q != nil {
+		return q.tasks[id]
+	}
+	return nil
 }
 
 // Task implements broker.Inspector.
-func (b *Broker) Task(_ context.Context, queue string, id uuid.UUID) (*task.Task, error) {
-	q, now, err := b.inspect(queue)
+func (b *Broker) Task(ctx context.Context, queue string, id uuid.UUID) (*task.Task, error) {
+	q, now, err := b.inspect(ctx, queue)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +105,7 @@ func (b *Broker) Task(_ context.Context, queue string, id uuid.UUID) (*task.Task
 
 // Tasks implements broker.Inspector. The cursor is the key of the last task that
 // was seen, so a page costs one pass over the tasks of that status.
-func (b *Broker) Tasks(_ context.Context, queue string, status task.Status, cursor string, limit int) ([]*task.Task, string, error) {
+func (b *Broker) Tasks(ctx context.Context, queue string, status task.Status, cursor string, limit int) ([]*task.Task, string, error) {
 	if !slices.Contains(task.Statuses(), status) {
 		return nil, "", &task.FieldError{Field: "Status", Rule: "must be one of task.Statuses()", Value: strconv.Quote(string(status))}
 	}
@@ -105,7 +116,7 @@ func (b *Broker) Tasks(_ context.Context, queue string, status task.Status, curs
 	if err != nil {
 		return nil, "", err
 	}
-	q, now, err := b.inspect(queue)
+	q, now, err := b.inspect(ctx, queue)
 	if err != nil {
 		return nil, "", err
 	}
@@ -128,21 +139,21 @@ func (b *Broker) Tasks(_ context.Context, queue string, status task.Status, curs
 // all yields the tasks of a status in no order, without those that are overdue.
 func (q *queue) all(status task.Status, now int64) iter.Seq[item] {
 	return func(yield func(item) bool) {
-		if h := q.heap(status); h != nil {
-			for _, it := range h.items {
-				if !yield(it) {
-					return
-				}
-			}
-			if h == &q.scheduled {
-				q.parked.all()(yield)
-			}
-			return
+		h := q.heap(status)
+		if h == nil {
+			h = &q.ended(status).heap
 		}
-		for e := q.ended(status).first; e != nil; e = e.next {
-			if !e.overdue(now) && !yield(item{e.key, e}) {
+		ended := status.Ended()
+		for _, it := range h.items {
+			if ended && it.at <= now {
+				continue
+			}
+			if !yield(it) {
 				return
 			}
+		}
+		if h == &q.scheduled {
+			q.parked.all()(yield)
 		}
 	}
 }

@@ -36,11 +36,11 @@ func (b *Broker) Lease(ctx context.Context, req broker.LeaseRequest) ([]broker.L
 // caller is to ask about the names of parked tasks, if there are any, or else to
 // block on its waiter.
 func (b *Broker) leaseOrWait(ctx context.Context, c *caller) (leases []broker.Lease, done bool, err error) {
-	now, err := b.look(ctx, c.waiter)
+	now, err := b.look(ctx, c)
 	if err != nil {
 		return nil, true, err
 	}
-	defer b.exit(now, c.Max)
+	defer b.wrote(now, c.Max)
 	c.unasked = nil
 	if err = ctx.Err(); err == nil {
 		c.unasked = b.strange(c)
@@ -60,19 +60,25 @@ func (b *Broker) leaseOrWait(ctx context.Context, c *caller) (leases []broker.Le
 	return leases, len(c.unasked) == 0, err
 }
 
-// look is enter for a caller that may have blocked. One that has must come in
-// even if its context has ended, to pass on what it was woken for.
-func (b *Broker) look(ctx context.Context, w *waiter) (time.Time, error) {
-	if w == nil {
-		return b.enter(ctx)
+// look is write for a caller that may have blocked. One that has leaves its
+// lobbies, and passes on what it was woken for if it cannot come in.
+func (b *Broker) look(ctx context.Context, c *caller) (time.Time, error) {
+	now, err := b.write(ctx)
+	switch {
+	case c.waiter == nil:
+	case err == nil:
+		b.unblock(c.waiter)
+	default:
+		b.lock.Lock()
+		b.unblock(c.waiter)
+		for _, name := range c.Queues {
+			if q := b.queues[name]; q != nil {
+				b.wake(q)
+			}
+		}
+		b.lock.Unlock()
 	}
-	_ = b.lock.acquire(context.Background())
-	b.unblock(w)
-	if err := b.usable(); err != nil {
-		b.lock.release()
-		return time.Time{}, err
-	}
-	return time.Now(), nil
+	return now, err
 }
 
 // draft is what one Lease call has drawn so far. Its leases share a token.
@@ -81,13 +87,20 @@ type draft struct {
 	now    time.Time
 	token  int64
 	leases []broker.Lease
-	lasts  int // on their last delivery
+	end    time.Time // draws no more from then on
+	lasts  int       // on their last delivery
 }
+
+// drawing is for how long a Lease call draws, on a slow storage: what it has drawn
+// must not run out in its hands, and others want the storage, too.
+const drawing = 100 * time.Millisecond
+
+func (d *draft) slow() bool { return len(d.leases) > 0 && !d.now.Before(d.end) }
 
 // lease draws leases from the queues in their order. An error comes without
 // leases: those drawn before it are returned instead.
 func (b *Broker) lease(c *caller, now time.Time) ([]broker.Lease, error) {
-	d := draft{caller: c, now: now, token: b.draw()}
+	d := draft{caller: c, now: now, token: b.draw(), end: now.Add(min(drawing, c.Duration/4))}
 	for _, name := range c.Queues {
 		q := b.queues[name]
 		if q == nil || b.isPaused(name) {
@@ -110,7 +123,7 @@ func (b *Broker) leaseFrom(q *queue, d *draft) error {
 	if d.leases == nil {
 		d.leases = make([]broker.Lease, 0, min(d.Max, q.pending.len()+1))
 	}
-	for len(d.leases) < d.Max {
+	for len(d.leases) < d.Max && !d.slow() {
 		e := q.runnable(d.caller, d.bar(d.lasts), now)
 		if e == nil {
 			return nil
@@ -128,16 +141,21 @@ func (b *Broker) leaseFrom(q *queue, d *draft) error {
 // task meanwhile, and that one leaves it as it is.
 func (b *Broker) grant(e *entry, d *draft) error {
 	t := e.task
-	if t.Status == task.StatusRunning {
+	if t.Status == task.StatusRunning || b.storage != nil {
 		t = t.Clone()
 	}
 	s := stamp{task.StatusRunning, d.now.Round(0), d.Worker, t.Deliveries + 1, d.token}
-	expires := after(d.now, d.Duration)
 	s.swap(t)
-	if err := b.save(t, e.storageID, expires); err != nil {
-		s.swap(t)
+	if err := b.update(e, t, 0); err != nil {
 		return err
 	}
+	if b.storage != nil {
+		if d.now = b.now(); s.status == task.StatusRunning && e.key.at > d.now.UnixNano() {
+			b.books.fall(e) // its holder has extended it meanwhile
+			return nil
+		}
+	}
+	expires := after(d.now, d.Duration)
 	e.queue.vacate(e, s.status) // s has what it was
 	e.task = t
 	b.put(e, expires)
@@ -169,8 +187,8 @@ func (s *stamp) swap(t *task.Task) {
 }
 
 // Extend implements broker.Broker.
-func (b *Broker) Extend(_ context.Context, leases []broker.Lease, by time.Duration) []error {
-	now, err := b.enter(context.Background())
+func (b *Broker) Extend(ctx context.Context, leases []broker.Lease, by time.Duration) []error {
+	now, err := b.enter(ctx)
 	if err != nil {
 		return all(len(leases), err)
 	}

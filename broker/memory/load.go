@@ -27,14 +27,20 @@ const (
 )
 
 // load takes in what the storage holds.
-func (b *Broker) load(now time.Time) error {
-	_ = b.lock.acquire(context.Background())
-	loaded, err := b.storage.LoadAllTasks()
+func (b *Broker) load() error {
+	var loaded []*task.Task
+	start := time.Now()
+	err := b.ask("load tasks from storage", func() (err error) {
+		loaded, err = b.storage.LoadAllTasks()
+		return err
+	})
 	if err != nil {
-		b.lock.release()
-		return fmt.Errorf("load tasks from storage: %w", err)
+		return err
 	}
-	defer b.exit(now, len(loaded))
+	_ = b.pen.take(context.Background(), nil)
+	b.lock.Lock()
+	now := b.now()
+	defer b.wrote(now, len(loaded))
 	tasks := make([]restored, 0, len(loaded))
 	for _, t := range loaded {
 		if t == nil {
@@ -50,13 +56,18 @@ func (b *Broker) load(now time.Time) error {
 		b.admit(r, now)
 	}
 	b.freeHeld(now.UnixNano())
+	if len(loaded) > 0 {
+		b.log.Info("loaded the tasks of the storage", "tasks", len(loaded), "took", time.Since(start).Round(time.Millisecond))
+	}
 	return nil
 }
 
-// restored is a task from the storage, and the ID that it has there.
+// restored is a task from the storage, the ID that it has there, and since when it
+// has its lock.
 type restored struct {
-	task *task.Task
-	id   uuid.UUID
+	task  *task.Task
+	id    uuid.UUID
+	since int64
 }
 
 // compare orders tasks as they were enqueued, and after them those that have
@@ -79,6 +90,7 @@ func (r restored) compare(other restored) int {
 func (b *Broker) restore(t *task.Task, now time.Time) restored {
 	id := t.ID
 	ownID(t)
+	since := lockedSince(t, now)
 	prepared := *t
 	switch {
 	case t.Gather.Key != "": // what is stored says when the group is due
@@ -88,10 +100,10 @@ func (b *Broker) restore(t *task.Task, now time.Time) restored {
 	}
 	if err := cmp.Or(checkRecorded(t), broker.Prepare(&prepared)); err != nil {
 		standIn := b.setAside(t, id, err, now)
-		return restored{standIn, standIn.ID}
+		return restored{standIn, standIn.ID, 0}
 	}
 	t.Queue, t.Priority, t.MaxRetry, t.Timeout = prepared.Queue, prepared.Priority, prepared.MaxRetry, prepared.Timeout
-	return restored{t, id}
+	return restored{t, id, since}
 }
 
 // checkRecorded says what is wrong with what a broker recorded, if anything.
@@ -147,11 +159,11 @@ func (b *Broker) admit(r restored, now time.Time) {
 	case t.Status.Ended():
 		at = until(t, now)
 	}
-	if _, ok := b.stored[r.id]; ok || b.find(t, now.UnixNano()) != nil {
+	if _, ok := b.books.stored[r.id]; ok || b.find(t, now.UnixNano()) != nil {
 		b.log.Error("the storage returned two tasks with one ID: the later is left out", "queue", t.Queue, "id", t.ID)
 		return
 	}
 	e := b.insert(t, r.id, at)
-	b.relock(e, now)
+	b.relock(e, r.since)
 	e.answered = t.Attempt > 0 || t.Status.Ended() || t.Status == task.StatusRetrying
 }

@@ -315,7 +315,8 @@ func TestMalformedOverRestart(t *testing.T) {
 		r.settle(task.StatusCompleted, r.lease(1)...)
 		time.Sleep(time.Hour)
 		_ = r.Close()
-		r = newRig(t, &memory.Options{Storage: s.records, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		warnings := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		r = newRig(t, &memory.Options{Storage: s.records, Logger: warnings})
 		if n := r.counts(task.DefaultQueue)[task.StatusFailed]; n != len(spoilers()) || log.Len() > 0 {
 			t.Errorf("%d tasks have failed after a restart, want %d, and nothing to log:\n%s", n, len(spoilers()), log.String())
 		}

@@ -13,12 +13,12 @@ import (
 )
 
 // Beat implements broker.Monitor.
-func (b *Broker) Beat(_ context.Context, server broker.ServerInfo, lasts time.Duration) error {
+func (b *Broker) Beat(ctx context.Context, server broker.ServerInfo, lasts time.Duration) error {
 	if err := server.Check(lasts); err != nil {
 		return err
 	}
 	said := server.Cut()
-	now, err := b.enter(context.Background())
+	now, err := b.enter(ctx)
 	if err != nil {
 		return err
 	}
@@ -38,11 +38,11 @@ func (b *Broker) tidyServers(now time.Time) {
 }
 
 // Depart implements broker.Monitor.
-func (b *Broker) Depart(_ context.Context, name string) error {
+func (b *Broker) Depart(ctx context.Context, name string) error {
 	if err := broker.CheckName("ServerInfo.Name", name); err != nil {
 		return err
 	}
-	now, err := b.enter(context.Background())
+	now, err := b.enter(ctx)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (b *Broker) Depart(_ context.Context, name string) error {
 
 // Servers implements broker.Monitor. The cursor is the name of the last one that
 // was seen, in quotes.
-func (b *Broker) Servers(_ context.Context, cursor string, limit int) ([]broker.ServerInfo, string, error) {
+func (b *Broker) Servers(ctx context.Context, cursor string, limit int) ([]broker.ServerInfo, string, error) {
 	if err := broker.CheckPage(limit); err != nil {
 		return nil, "", err
 	}
@@ -61,7 +61,7 @@ func (b *Broker) Servers(_ context.Context, cursor string, limit int) ([]broker.
 	if err != nil {
 		return nil, "", err
 	}
-	now, err := b.enter(context.Background())
+	now, err := b.enter(ctx)
 	if err != nil {
 		return nil, "", err
 	}
@@ -102,8 +102,8 @@ func parseName(cursor string) (string, error) {
 }
 
 // Standing implements broker.Monitor.
-func (b *Broker) Standing(_ context.Context, queue string, id uuid.UUID) (broker.Standing, error) {
-	q, now, err := b.inspect(queue)
+func (b *Broker) Standing(ctx context.Context, queue string, id uuid.UUID) (broker.Standing, error) {
+	q, now, err := b.inspect(ctx, queue)
 	if err != nil {
 		return broker.Standing{}, err
 	}

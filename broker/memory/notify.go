@@ -16,7 +16,7 @@ const waitedKeep = time.Minute
 // Wait implements broker.Notifier.
 func (b *Broker) Wait(ctx context.Context, queue string, id uuid.UUID) (*task.Task, error) {
 	for {
-		t, ended, err := b.await(queue, id)
+		t, ended, err := b.await(ctx, queue, id)
 		if ended == nil {
 			return t, err
 		}
@@ -32,16 +32,19 @@ func (b *Broker) Wait(ctx context.Context, queue string, id uuid.UUID) (*task.Ta
 }
 
 // await returns a task that has ended, or what is closed when it has.
-func (b *Broker) await(queue string, id uuid.UUID) (*task.Task, chan struct{}, error) {
-	q, now, err := b.inspect(queue)
+func (b *Broker) await(ctx context.Context, queue string, id uuid.UUID) (*task.Task, chan struct{}, error) {
+	if err := broker.CheckQueue("Queue", queue); err != nil {
+		return nil, nil, err
+	}
+	now, err := b.write(ctx) // who settles a task must see those who wait for it
 	if err != nil {
 		return nil, nil, err
 	}
-	defer b.exit(now, 0)
-	if q == nil || q.tasks[id] == nil || q.tasks[id].overdue(now.UnixNano()) {
+	defer b.wrote(now, 0)
+	e := b.entry(queue, id)
+	if e == nil || e.overdue(now.UnixNano()) {
 		return nil, nil, task.ErrNotFound
 	}
-	e := q.tasks[id]
 	if e.task.Status.Ended() {
 		return e.standing(), nil, nil
 	}
@@ -52,15 +55,15 @@ func (b *Broker) await(queue string, id uuid.UUID) (*task.Task, chan struct{}, e
 
 // depart forgets one who waits.
 func (b *Broker) depart(queue string, id uuid.UUID, ended chan struct{}) {
-	q, now, err := b.inspect(queue)
+	now, err := b.enter(context.Background())
 	if err != nil {
 		return
 	}
 	defer b.exit(now, 0)
-	if q == nil || q.tasks[id] == nil {
+	e := b.entry(queue, id)
+	if e == nil {
 		return
 	}
-	e := q.tasks[id]
 	for i, other := range e.waiters {
 		if other == ended {
 			e.waiters = append(e.waiters[:i:i], e.waiters[i+1:]...)
@@ -132,16 +135,16 @@ func (b *Broker) News(ctx context.Context, queues []string, to broker.Listener) 
 }
 
 func (b *Broker) heard(l *listener) []bulletin {
-	_ = b.lock.acquire(context.Background())
-	defer b.lock.release()
+	b.lock.Lock()
+	defer b.lock.Unlock()
 	told := l.told
 	l.told = nil
 	return told
 }
 
 func (b *Broker) unlisten(l *listener) {
-	_ = b.lock.acquire(context.Background())
-	defer b.lock.release()
+	b.lock.Lock()
+	defer b.lock.Unlock()
 	delete(b.listeners, l)
 }
 

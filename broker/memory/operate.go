@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -12,23 +13,14 @@ import (
 
 // Revise implements broker.Operator. A change that the storage fails to take in
 // is answered with that error, and the task is as it was.
-func (b *Broker) Revise(_ context.Context, queue string, ids []uuid.UUID, change broker.Change) []error {
-	if err := change.Check(); err != nil {
+func (b *Broker) Revise(ctx context.Context, queue string, ids []uuid.UUID, change broker.Change) []error {
+	if err := cmp.Or(change.Check(), broker.CheckQueue("Queue", queue)); err != nil {
 		return all(len(ids), err)
 	}
-	q, now, err := b.inspect(queue)
-	if err != nil {
-		return all(len(ids), err)
-	}
-	defer b.exit(now, len(ids))
 	errs := failures{n: len(ids)}
-	for i, id := range ids {
-		var e *entry
-		if q != nil {
-			e = q.tasks[id]
-		}
-		errs.add(i, b.revise(e, &change, i, now))
-	}
+	b.each(ctx, &errs, func(i int, now time.Time) error {
+		return b.revise(b.entry(queue, ids[i]), &change, i, now)
+	})
 	return errs.errs
 }
 
@@ -55,15 +47,6 @@ func (b *Broker) revise(e *entry, change *broker.Change, turn int, now time.Time
 	return b.change(e, change, turn, now)
 }
 
-// discard deletes a task for good.
-func (b *Broker) discard(e *entry) error {
-	if err := b.erase(e.storageID); err != nil {
-		return err
-	}
-	b.remove(e)
-	return nil
-}
-
 // cancel ends a waiting task.
 func (b *Broker) cancel(e *entry, keep time.Duration, now time.Time) error {
 	if len(e.waiters) > 0 {
@@ -79,7 +62,7 @@ func (b *Broker) cancel(e *entry, keep time.Duration, now time.Time) error {
 
 // become puts the entry where its new task belongs.
 func (b *Broker) become(e *entry, t *task.Task, at int64) error {
-	if err := b.save(t, e.storageID, at); err != nil {
+	if err := b.update(e, t, at); err != nil {
 		return err
 	}
 	b.lift(e)
@@ -161,25 +144,28 @@ func (b *Broker) mayRetake(e *entry, digest string) error {
 // retake gives a task that begins anew its lock again.
 func (b *Broker) retake(e *entry, now time.Time) {
 	if e.retakes() {
-		b.giveLock(holdID{e.queue.name, broker.LockKey(e.task)}, e, now)
+		b.giveLock(holdID{e.queue.name, broker.LockKey(e.task)}, e, now.UnixNano())
 	}
 }
 
 // Pause implements broker.Operator. A pause does not survive the process.
-func (b *Broker) Pause(_ context.Context, queue string) error {
-	_, now, err := b.inspect(queue)
+func (b *Broker) Pause(ctx context.Context, queue string) error {
+	if err := broker.CheckQueue("Queue", queue); err != nil {
+		return err
+	}
+	now, err := b.write(ctx) // not while a Lease call hands something out
 	if err != nil {
 		return err
 	}
-	defer b.exit(now, 0)
+	defer b.wrote(now, 0)
 	b.paused[queue] = struct{}{}
 	b.tell(bulletin{queue: queue})
 	return nil
 }
 
 // Resume implements broker.Operator.
-func (b *Broker) Resume(_ context.Context, queue string) error {
-	q, now, err := b.inspect(queue)
+func (b *Broker) Resume(ctx context.Context, queue string) error {
+	q, now, err := b.inspect(ctx, queue)
 	if err != nil {
 		return err
 	}
@@ -198,8 +184,8 @@ func (b *Broker) isPaused(queue string) bool {
 }
 
 // Queue implements broker.Inspector.
-func (b *Broker) Queue(_ context.Context, queue string) (broker.QueueInfo, error) {
-	q, now, err := b.inspect(queue)
+func (b *Broker) Queue(ctx context.Context, queue string) (broker.QueueInfo, error) {
+	q, now, err := b.inspect(ctx, queue)
 	if err != nil {
 		return broker.QueueInfo{}, err
 	}

@@ -11,11 +11,11 @@ import (
 )
 
 // knownSchedule enters for a schedule that somebody has joined.
-func (b *Broker) knownSchedule(queue, name string) (*schedule, time.Time, error) {
+func (b *Broker) knownSchedule(ctx context.Context, queue, name string) (*schedule, time.Time, error) {
 	if err := checkSchedule(queue, name); err != nil {
 		return nil, time.Time{}, err
 	}
-	now, err := b.enter(context.Background())
+	now, err := b.enter(ctx)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -28,11 +28,11 @@ func (b *Broker) knownSchedule(queue, name string) (*schedule, time.Time, error)
 }
 
 // Plan implements broker.Planner.
-func (b *Broker) Plan(_ context.Context, queue, schedule string, plan broker.Plan) error {
+func (b *Broker) Plan(ctx context.Context, queue, schedule string, plan broker.Plan) error {
 	if err := plan.Check(); err != nil {
 		return err
 	}
-	s, now, err := b.knownSchedule(queue, schedule)
+	s, now, err := b.knownSchedule(ctx, queue, schedule)
 	if err == task.ErrNotFound {
 		return nil
 	}
@@ -54,27 +54,34 @@ func copied(plan broker.Plan) broker.Plan {
 }
 
 // PauseSchedule implements broker.Planner. A pause does not survive the process.
-func (b *Broker) PauseSchedule(_ context.Context, queue, schedule string) error {
-	return b.haltSchedule(queue, schedule, true)
+func (b *Broker) PauseSchedule(ctx context.Context, queue, schedule string) error {
+	return b.haltSchedule(ctx, queue, schedule, true)
 }
 
 // ResumeSchedule implements broker.Planner.
-func (b *Broker) ResumeSchedule(_ context.Context, queue, schedule string) error {
-	return b.haltSchedule(queue, schedule, false)
+func (b *Broker) ResumeSchedule(ctx context.Context, queue, schedule string) error {
+	return b.haltSchedule(ctx, queue, schedule, false)
 }
 
-func (b *Broker) haltSchedule(queue, schedule string, paused bool) error {
-	s, now, err := b.knownSchedule(queue, schedule)
+func (b *Broker) haltSchedule(ctx context.Context, queue, schedule string, paused bool) error {
+	if err := checkSchedule(queue, schedule); err != nil {
+		return err
+	}
+	now, err := b.write(ctx) // not while a tick is taken
 	if err != nil {
 		return err
 	}
-	defer b.exit(now, 0)
+	defer b.wrote(now, 0)
+	s := b.schedules[scheduleID{queue, schedule}]
+	if s == nil {
+		return task.ErrNotFound
+	}
 	s.paused = paused
 	return nil
 }
 
 // Schedules implements broker.Planner. The cursor is as that of Servers.
-func (b *Broker) Schedules(_ context.Context, queue, cursor string, limit int) ([]broker.ScheduleInfo, string, error) {
+func (b *Broker) Schedules(ctx context.Context, queue, cursor string, limit int) ([]broker.ScheduleInfo, string, error) {
 	if err := broker.CheckPage(limit); err != nil {
 		return nil, "", err
 	}
@@ -82,7 +89,7 @@ func (b *Broker) Schedules(_ context.Context, queue, cursor string, limit int) (
 	if err != nil {
 		return nil, "", err
 	}
-	_, now, err := b.inspect(queue)
+	_, now, err := b.inspect(ctx, queue)
 	if err != nil {
 		return nil, "", err
 	}
@@ -102,8 +109,8 @@ func (b *Broker) Schedules(_ context.Context, queue, cursor string, limit int) (
 }
 
 // Schedule implements broker.Planner.
-func (b *Broker) Schedule(_ context.Context, queue, schedule string) (broker.ScheduleInfo, error) {
-	s, now, err := b.knownSchedule(queue, schedule)
+func (b *Broker) Schedule(ctx context.Context, queue, schedule string) (broker.ScheduleInfo, error) {
+	s, now, err := b.knownSchedule(ctx, queue, schedule)
 	if err != nil {
 		return broker.ScheduleInfo{}, err
 	}

@@ -113,9 +113,7 @@ func (b *Broker) insert(t *task.Task, id uuid.UUID, at int64) *entry {
 	e := &entry{task: t, storageID: id, queue: q, turn: b.draw()}
 	q.tasks[t.ID] = e
 	q.peak = max(q.peak, len(q.tasks))
-	if b.stored != nil {
-		b.stored[id] = struct{}{}
-	}
+	b.books.note(e)
 	b.put(e, at)
 	return e
 }
@@ -124,7 +122,7 @@ func (b *Broker) insert(t *task.Task, id uuid.UUID, at int64) *entry {
 func (b *Broker) remove(e *entry) {
 	b.lift(e)
 	delete(e.queue.tasks, e.task.ID)
-	delete(b.stored, e.storageID)
+	b.books.strike(e)
 	b.conclude(e)
 }
 
@@ -162,8 +160,7 @@ func (b *Broker) lift(e *entry) {
 		e.queue.vacate(e, e.task.Status)
 		return
 	}
-	e.queue.ended(e.task.Status).remove(e)
-	b.retained.remove(e)
+	b.retained.remove(e.queue.ended(e.task.Status), e)
 }
 
 // vacate takes an entry of that status, which has not ended, out of its heap.

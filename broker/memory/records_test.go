@@ -27,7 +27,8 @@ type records struct {
 	given  map[*task.Task][]byte
 	calls  []string
 	fail   func(call string, id uuid.UUID) bool
-	delay  time.Duration // of each SaveTask
+	delay  time.Duration                         // of each SaveTask
+	before func(call string, id uuid.UUID) error // runs first in each call, if it is set
 }
 
 var _ storage.Storage = (*records)(nil)
@@ -60,7 +61,28 @@ func (s *records) breakDown(name string) {
 	s.fail = func(call string, _ uuid.UUID) bool { return call == name }
 }
 
+// begin comes before a call, out of the lock.
+func (s *records) begin(name string, id uuid.UUID) error {
+	s.mu.Lock()
+	before := s.before
+	s.mu.Unlock()
+	if before != nil {
+		return before(name, id)
+	}
+	return nil
+}
+
+// beforehand sets what runs first in each call.
+func (s *records) beforehand(before func(call string, id uuid.UUID) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before = before
+}
+
 func (s *records) SaveTask(t *task.Task) error {
+	if err := s.begin("SaveTask", t.ID); err != nil {
+		return err
+	}
 	if s.delay > 0 {
 		time.Sleep(s.delay)
 	}
@@ -85,6 +107,9 @@ func (s *records) LoadTask(id uuid.UUID) (*task.Task, error) {
 }
 
 func (s *records) LoadAllTasks() ([]*task.Task, error) {
+	if err := s.begin("LoadAllTasks", uuid.Nil); err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.call("LoadAllTasks", uuid.Nil); err != nil {
@@ -102,6 +127,9 @@ func (s *records) LoadAllTasks() ([]*task.Task, error) {
 }
 
 func (s *records) DeleteTask(id uuid.UUID) error {
+	if err := s.begin("DeleteTask", id); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.call("DeleteTask", id); err != nil {

@@ -23,6 +23,7 @@ type rig struct {
 func newRig(tb testing.TB, opts *memory.Options) *rig {
 	r := &rig{memory.New(opts), tb}
 	tb.Cleanup(func() { _ = r.Close() })
+	_, _ = r.Queues(context.Background()) // returns once the storage is loaded, or cannot be
 	return r
 }
 

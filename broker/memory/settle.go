@@ -10,16 +10,9 @@ import (
 
 // Settle implements broker.Broker. An outcome that the storage fails to take in
 // is answered with that error, and its lease is still held.
-func (b *Broker) Settle(_ context.Context, outcomes []broker.Outcome) []error {
-	now, err := b.enter(context.Background())
-	if err != nil {
-		return all(len(outcomes), err)
-	}
-	defer b.exit(now, len(outcomes))
+func (b *Broker) Settle(ctx context.Context, outcomes []broker.Outcome) []error {
 	errs := failures{n: len(outcomes)}
-	for i := range outcomes {
-		errs.add(i, b.settle(&outcomes[i], now))
-	}
+	b.each(ctx, &errs, func(i int, now time.Time) error { return b.settle(&outcomes[i], now) })
 	return errs.errs
 }
 
@@ -34,16 +27,15 @@ func (b *Broker) settle(o *broker.Outcome, now time.Time) error {
 	decided := b.decided(o, e)
 	o = &decided
 	if o.Status.Ended() && o.Keep <= 0 {
-		if err := b.erase(e.storageID); err != nil {
+		if err := b.discard(e); err != nil {
 			return err
 		}
-		b.remove(e)
 		b.spares.Put(e.task)
 		e.task = nil
 		return nil
 	}
 	settled, at := b.settled(e, o, now)
-	if err := b.save(settled, e.storageID, at); err != nil {
+	if err := b.update(e, settled, at); err != nil {
 		return err
 	}
 	b.lift(e)

@@ -29,6 +29,14 @@ func TestStress(t *testing.T) {
 			t.Errorf("the storage has %d tasks, want none", n)
 		}
 	})
+	synctest.Test(t, func(t *testing.T) { // so that calls meet in the middle of a save
+		s := newRecords(t)
+		s.delay = 100 * time.Microsecond
+		stress(t, newRig(t, &memory.Options{Bounds: bounds(50), Storage: s}))
+		if n := s.count(); n != 0 {
+			t.Errorf("the storage has %d tasks, want none", n)
+		}
+	})
 }
 
 const (

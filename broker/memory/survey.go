@@ -9,9 +9,9 @@ import (
 var _ broker.Surveyor = (*Broker)(nil)
 
 // Survey implements broker.Surveyor.
-func (b *Broker) Survey(_ context.Context, queues []string) ([]broker.QueueSurvey, []error) {
+func (b *Broker) Survey(ctx context.Context, queues []string) ([]broker.QueueSurvey, []error) {
 	surveys := make([]broker.QueueSurvey, len(queues))
-	now, err := b.enter(context.Background())
+	now, err := b.enter(ctx)
 	if err != nil {
 		return surveys, all(len(queues), err)
 	}

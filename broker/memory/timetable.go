@@ -24,31 +24,28 @@ type schedule struct {
 
 // Join implements broker.Timetable. The anchor is in whole milliseconds, as ticks
 // are.
-func (b *Broker) Join(_ context.Context, queue, schedule string) (broker.ScheduleState, error) {
-	s, now, err := b.enterSchedule(queue, schedule)
+func (b *Broker) Join(ctx context.Context, queue, schedule string) (broker.ScheduleState, error) {
+	if err := checkSchedule(queue, schedule); err != nil {
+		return broker.ScheduleState{}, err
+	}
+	now, err := b.enter(ctx)
 	if err != nil {
 		return broker.ScheduleState{}, err
 	}
 	defer b.exit(now, 0)
+	s := b.schedule(queue, schedule, now)
 	return broker.ScheduleState{Now: now.Round(0), Anchor: s.anchor, Last: s.last}, nil
 }
 
-// enterSchedule enters for a schedule, which it anchors if it is new.
-func (b *Broker) enterSchedule(queue, name string) (*schedule, time.Time, error) {
-	if err := checkSchedule(queue, name); err != nil {
-		return nil, time.Time{}, err
-	}
-	now, err := b.enter(context.Background())
-	if err != nil {
-		return nil, time.Time{}, err
-	}
+// schedule returns a schedule, which it anchors if it is new.
+func (b *Broker) schedule(queue, name string, now time.Time) *schedule {
 	id := scheduleID{queue, name}
 	s := b.schedules[id]
 	if s == nil {
 		s = &schedule{anchor: now.Truncate(time.Millisecond)}
 		b.schedules[id] = s
 	}
-	return s, now, nil
+	return s
 }
 
 func checkSchedule(queue, name string) error {
@@ -60,15 +57,19 @@ func checkSchedule(queue, name string) error {
 
 // Tick implements broker.Timetable. When the storage fails to save the task, the
 // tick is not taken.
-func (b *Broker) Tick(_ context.Context, tick broker.Tick) (broker.Ticked, error) {
+func (b *Broker) Tick(ctx context.Context, tick broker.Tick) (broker.Ticked, error) {
 	if err := tick.Check(); err != nil {
 		return broker.Ticked{}, err
 	}
-	s, now, err := b.enterSchedule(tick.Task.Queue, tick.Schedule)
+	if err := checkSchedule(tick.Task.Queue, tick.Schedule); err != nil {
+		return broker.Ticked{}, err
+	}
+	now, err := b.write(ctx)
 	if err != nil {
 		return broker.Ticked{}, err
 	}
-	defer b.exit(now, 1)
+	defer b.wrote(now, 1)
+	s := b.schedule(tick.Task.Queue, tick.Schedule, now)
 	ticked := broker.Ticked{Now: now.Round(0)}
 	if !tick.At.After(s.last) {
 		return ticked, nil
@@ -105,11 +106,11 @@ func (b *Broker) unended(queue string, id uuid.UUID) bool {
 }
 
 // Leave implements broker.Timetable.
-func (b *Broker) Leave(_ context.Context, queue, schedule string) error {
+func (b *Broker) Leave(ctx context.Context, queue, schedule string) error {
 	if err := checkSchedule(queue, schedule); err != nil {
 		return err
 	}
-	now, err := b.enter(context.Background())
+	now, err := b.enter(ctx)
 	if err != nil {
 		return err
 	}

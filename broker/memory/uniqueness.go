@@ -167,7 +167,7 @@ func (b *Broker) gather(h *hold, t *task.Task, now time.Time) error {
 	if e.task.Status == task.StatusPending || full(group) {
 		group.Status, due = task.StatusPending, 0
 	}
-	if err := b.save(group, e.storageID, due); err != nil {
+	if err := b.update(e, group, due); err != nil {
 		return err
 	}
 	b.lift(e)
@@ -201,23 +201,24 @@ func (b *Broker) hold(id holdID, t *task.Task, now time.Time) error {
 		t.Status, due = task.StatusPending, 0
 	}
 	storageID := b.storageID(t)
-	if err := b.save(t, storageID, due); err != nil {
+	since := now.UnixNano()
+	if err := b.saveHeld(t, storageID, due, dated(t, since)); err != nil {
 		return err
 	}
-	b.giveLock(id, b.insert(t, storageID, due), now)
+	b.giveLock(id, b.insert(t, storageID, due), since)
 	return nil
 }
 
-// giveLock gives the lock to an entry.
-func (b *Broker) giveLock(id holdID, e *entry, now time.Time) {
+// giveLock gives the lock to an entry, as of that time.
+func (b *Broker) giveLock(id holdID, e *entry, since int64) {
 	if old := b.holds[id]; old != nil {
 		b.lapse(old)
 	}
-	h := &hold{id: id, mode: e.task.Unique.Mode, holder: e, task: e.task.ID, first: now.UnixNano(), place: -1}
+	h := &hold{id: id, mode: e.task.Unique.Mode, holder: e, task: e.task.ID, first: since, place: -1}
 	e.hold = h
 	b.holds[id] = h
 	if h.mode == task.Throttle {
-		h.until = after(now, e.task.Unique.For)
+		h.until = later(since, e.task.Unique.For)
 		pq.Push(&b.lapses, h)
 	}
 }
@@ -266,9 +267,7 @@ func (b *Broker) promoteNext(h *hold, now int64) {
 		next.task.Status, next.turn, due = task.StatusPending, b.draw(), 0
 	}
 	b.put(next, due)
-	if err := b.save(next.task, next.storageID, due); err != nil {
-		b.log.Warn("cannot save a task that has become due", "queue", next.queue.name, "id", next.task.ID, "error", err)
-	}
+	b.books.fall(next)
 }
 
 // sweepLocks ends locks whose time has passed, at most that many.
@@ -278,16 +277,35 @@ func (b *Broker) sweepLocks(now int64, most int) {
 	}
 }
 
-// relock gives a task that was loaded from the storage its lock back.
-func (b *Broker) relock(e *entry, now time.Time) {
+// dated returns since when a task has its lock, if that decides anything, or 0.
+func dated(t *task.Task, since int64) int64 {
+	switch {
+	case t.Gather.Key != "", t.Unique.Mode == task.Debounce, t.Unique.Mode == task.Throttle:
+		return since
+	}
+	return 0
+}
+
+// lockedSince returns the same of an entry.
+func (e *entry) lockedSince() int64 {
+	if e.hold == nil {
+		return 0
+	}
+	return dated(e.task, e.hold.first)
+}
+
+// relock gives a task that was loaded from the storage its lock back. They come in
+// the order in which they were enqueued. So of several with one key the last has
+// it, but where the first excludes those that come later.
+func (b *Broker) relock(e *entry, since int64) {
 	digest := broker.LockKey(e.task)
 	if digest == "" || e.task.Status.Ended() {
 		return
 	}
 	id := holdID{e.task.Queue, digest}
 	switch h := b.holds[id]; {
-	case h == nil:
-		b.giveLock(id, e, now)
+	case h == nil, h.mode != task.UntilEnded && h.mode != task.Latest:
+		b.giveLock(id, e, since)
 	case h.mode == task.Latest && h.next == nil && e.key.at >= held:
 		h.next, e.hold = e, h
 	case h.mode == task.Latest && h.next == nil && h.holder.key.at >= held:

@@ -117,7 +117,12 @@ func (b *Broker) wake(q *queue) {
 		}
 	}
 	q.news = false
-	for _, w := range rouse {
+	b.rouse(rouse)
+}
+
+// rouse wakes waiters, some of whom may be named twice.
+func (b *Broker) rouse(waiters []*waiter) {
+	for _, w := range waiters {
 		if len(w.places) > 0 {
 			b.unblock(w)
 			w.woken <- struct{}{}

@@ -143,6 +143,9 @@ func orDefault[T comparable](value, fallback T) T {
 // Ping reports whether the server answers, and is new enough. The error is
 // task.ErrUnavailable if it does not answer.
 func (b *Broker) Ping(ctx context.Context) error {
+	if err := b.usable(); err != nil {
+		return err
+	}
 	if err := b.client.Ping(ctx).Err(); err != nil {
 		return wrap("ping redis", err)
 	}
@@ -151,6 +154,9 @@ func (b *Broker) Ping(ctx context.Context) error {
 
 // Close implements broker.Broker.
 func (b *Broker) Close() error {
+	if err := b.made(); err != nil {
+		return err
+	}
 	b.closeOnce.Do(func() {
 		b.enqueues.close()
 		b.settles.close()
@@ -166,8 +172,19 @@ func (b *Broker) Close() error {
 	return b.closeErr
 }
 
+// made returns an error unless the broker was made by New or Open.
+func (b *Broker) made() error {
+	if b == nil || b.ctx == nil {
+		return &task.FieldError{Field: "redis.Broker", Rule: "must be made by New or Open"}
+	}
+	return nil
+}
+
 // usable says why no call can be made, if so.
 func (b *Broker) usable() error {
+	if err := b.made(); err != nil {
+		return err
+	}
 	if b.optErr == nil && b.ctx.Err() != nil {
 		return task.ErrClosed
 	}
