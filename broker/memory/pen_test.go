@@ -165,8 +165,14 @@ func TestChangesOfOneTaskMeet(t *testing.T) {
 		if n := r.counts(task.DefaultQueue)[task.StatusPending]; n != 0 {
 			t.Errorf("%d tasks are there before any was saved", n)
 		}
-		if err := errors.Join(<-results, <-results); err != nil {
-			t.Errorf("Enqueue of one task twice: %v", err)
+		one, other := <-results, <-results
+		if one == nil {
+			one = other
+			other = nil
+		}
+		var duplicate *task.DuplicateError
+		if other != nil || !errors.As(one, &duplicate) || !duplicate.Same {
+			t.Errorf("Enqueue of one task twice: %v and %v, want it taken once, and refused by itself", one, other)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
