@@ -92,7 +92,7 @@ func (m *model) meet(key [2]string, t *task.Task) error {
 	case mode == task.Latest && m.open(l.holder) && !m.has("Latest lets both run"):
 		l.next = m.place(t, m.now().Add(1000*time.Hour))
 		l.next.held = true
-	case mode == task.NotUnique && m.waits(l.holder) && 1+len(l.holder.task.Members) < l.holder.task.Gather.Size:
+	case mode == task.NotUnique && m.waits(l.holder) && (!l.holder.parked || m.has("a parked group takes more")) && 1+len(l.holder.task.Members) < l.holder.task.Gather.Size:
 		m.join(l, t)
 	default:
 		m.hold(key, t)
@@ -139,6 +139,9 @@ func (m *model) supersede(e *entry, t *task.Task, due time.Time) {
 		return
 	}
 	e.task, e.enqueued, e.priority, e.at = t.Clone(), t.Clone(), t.Priority, due
+	if e.parked && !m.has("a newcomer stays parked") {
+		m.makePending(e)
+	}
 	m.wake("a new due time")
 }
 
@@ -172,7 +175,7 @@ func (m *model) join(l *lock, t *task.Task) {
 
 func (m *store) makePending(e *entry) {
 	m.sequence++
-	e.status, e.rank, e.held = task.StatusPending, m.sequence, false
+	e.status, e.rank, e.held, e.parked = task.StatusPending, m.sequence, false, false
 }
 
 // freeLock lets a flawed model forget the lock of a task.
