@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/nex-gen-tech/jobsy/internal/engine"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -16,7 +17,7 @@ func Recover() Middleware {
 		return func(ctx context.Context, t *task.Task) (err error) {
 			defer func() {
 				if value := recover(); value != nil {
-					err = newPanicError(value)
+					err = engine.NewPanicError(value)
 				}
 			}()
 			return next(ctx, t)
@@ -25,8 +26,11 @@ func Recover() Middleware {
 }
 
 // Log logs each attempt when it has ended: at level info, or warn with its
-// error.
+// error. A nil logger is silent.
 func Log(log *slog.Logger) Middleware {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	return func(next Handler) Handler {
 		return func(ctx context.Context, t *task.Task) error {
 			began := time.Now()
@@ -46,8 +50,12 @@ func Log(log *slog.Logger) Middleware {
 	}
 }
 
-// Timeout bounds every attempt by d, beside what the task's own Timeout says.
+// Timeout bounds every attempt by d, beside what the task's own Timeout says. A d
+// of zero or less bounds nothing.
 func Timeout(d time.Duration) Middleware {
+	if d <= 0 {
+		return func(next Handler) Handler { return next }
+	}
 	return func(next Handler) Handler {
 		return func(ctx context.Context, t *task.Task) error {
 			ctx, cancel := context.WithTimeoutCause(ctx, d, task.ErrTimeout)

@@ -105,9 +105,9 @@ func NewWorker(opts *WorkerOptions) *Worker {
 		w.broker = memory.New(&memory.Options{Storage: opts.Storage, Logger: opts.Logger})
 	}
 	w.client = NewClient(w.broker, nil)
-	w.server = NewServer(w.broker, &ServerOptions{Concurrency: opts.Concurrency, Backoff: opts.Backoff, Logger: opts.Logger})
-	w.server.find, w.server.ended = w.function, w.functions.forget
-	w.server.anyName = true
+	w.server = newServer(w.broker, &ServerOptions{Concurrency: opts.Concurrency, Backoff: opts.Backoff, Logger: opts.Logger},
+		w.function, w.functions.forget)
+	w.functions.learned = w.server.engine.Reconsider
 	w.scheduler = scheduler.New(w.broker, &scheduler.Options{Logger: opts.Logger})
 	orDefault(&w.opts.Retention, DefaultRetention)
 	return w
@@ -121,10 +121,10 @@ func (o *WorkerOptions) check() error {
 		return &task.FieldError{Field: "WorkerOptions.Storage", Rule: "cannot be combined with Broker"}
 	}
 	return errors.Join(
-		task.CheckDuration("WorkerOptions.Timeout", o.Timeout),
-		task.CheckPriority("WorkerOptions.Priority", o.Priority),
-		task.CheckMaxRetry("WorkerOptions.MaxRetry", o.MaxRetry),
-		task.CheckDuration("WorkerOptions.Retention", o.Retention),
+		broker.CheckDuration("WorkerOptions.Timeout", o.Timeout),
+		broker.CheckPriority("WorkerOptions.Priority", o.Priority),
+		broker.CheckMaxRetry("WorkerOptions.MaxRetry", o.MaxRetry),
+		broker.CheckDuration("WorkerOptions.Retention", o.Retention),
 	)
 }
 
@@ -184,7 +184,7 @@ func (w *Worker) Register(name string, fn func() error) error {
 }
 
 func checkFunction(name string, fn func() error) error {
-	if err := task.CheckName("name", name); err != nil {
+	if err := broker.CheckName("name", name); err != nil {
 		return err
 	}
 	if fn == nil {
@@ -242,7 +242,7 @@ func (w *Worker) recur(name string, fn func() error, opts []TaskOptions, add fun
 	if err != nil {
 		return nil, err
 	}
-	if err := t.Prepare(); err != nil {
+	if err := broker.Prepare(t); err != nil {
 		return nil, err
 	}
 	schedule := t.ID.String()
@@ -280,9 +280,9 @@ func (w *Worker) newTask(name string, fn func() error, opts []TaskOptions) (*tas
 
 func (o TaskOptions) check() error {
 	return errors.Join(
-		task.CheckMaxRetry("TaskOptions.MaxRetry", o.MaxRetry),
-		task.CheckDuration("TaskOptions.TimeOut", o.TimeOut),
-		task.CheckPriority("TaskOptions.Priority", o.Priority),
+		broker.CheckMaxRetry("TaskOptions.MaxRetry", o.MaxRetry),
+		broker.CheckDuration("TaskOptions.TimeOut", o.TimeOut),
+		broker.CheckPriority("TaskOptions.Priority", o.Priority),
 	)
 }
 
@@ -339,4 +339,16 @@ func (w *Worker) inspector() (broker.Inspector, error) {
 		return nil, fmt.Errorf("tasks cannot be read: %T is no broker.Inspector", w.broker)
 	}
 	return inspector, nil
+}
+
+// within reports whether done is closed before d has passed.
+func within(d time.Duration, done <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
 }

@@ -17,6 +17,9 @@ import (
 // Callers with more split them.
 const MaxBatch = 1000
 
+// MaxGatherBytes is how large the record of a group may grow: then it is full.
+const MaxGatherBytes = 1 << 20
+
 // Broker keeps tasks between those who enqueue and those who run them.
 //
 // Every method may be called concurrently. A broker keeps neither the slices
@@ -270,8 +273,9 @@ type Change struct {
 	//
 	//	cancelled: waiting ones have ended; running ones are told, by
 	//	           Notifier.News and Extend, and end when settled;
-	//	pending:   they are due after Delay; ended ones begin anew, with Attempt
-	//	           0, and their History and LastError as they were.
+	//	pending:   they are due after Delay; ended ones begin anew, with Attempt,
+	//	           Snoozes and Excused 0, and their History and LastError as they
+	//	           were.
 	//
 	// An ended task with a Unique that excludes others by UntilStarted or
 	// UntilEnded takes its lock again, or gets a *task.DuplicateError.

@@ -24,7 +24,7 @@ func (r *LeaseRequest) Check() error {
 		return &task.FieldError{Field: "LeaseRequest.Queues", Rule: "must name a queue"}
 	}
 	for _, queue := range r.Queues {
-		if err := task.CheckQueue("LeaseRequest.Queues", queue); err != nil {
+		if err := CheckQueue("LeaseRequest.Queues", queue); err != nil {
 			return err
 		}
 	}
@@ -96,7 +96,7 @@ func (c *Change) Check() error {
 	case c.Status != task.StatusPending && c.Delay+c.Spacing != 0:
 		return &task.FieldError{Field: "Change.Delay", Rule: "must be 0 but with Status pending", Value: c.Delay.String()}
 	}
-	return task.CheckPriority("Change.Priority", c.Priority)
+	return CheckPriority("Change.Priority", c.Priority)
 }
 
 // Wait is how long the task at position i of the IDs waits. It does not overflow.
@@ -117,7 +117,7 @@ func (t *Tick) Check() error {
 	case t.Task.Gather.Key != "":
 		return &task.FieldError{Field: "Gather", Rule: "cannot be combined with a schedule"}
 	}
-	return t.Task.Prepare()
+	return Prepare(t.Task)
 }
 
 // Default counts of Bounds.
@@ -158,12 +158,12 @@ func (b Bounds) Keep(status task.Status, keep time.Duration) time.Duration {
 // Suits returns a *task.FieldError if the change may not be made of that task as
 // it stands: while a task is unique by its payload, its payload stays.
 func (c Change) Suits(t *task.Task) error {
-	if c.Payload == nil || t.Status.Ended() || t.LockKey() == "" {
+	if c.Payload == nil || t.Status.Ended() || LockKey(t) == "" {
 		return nil
 	}
 	changed := *t
 	changed.Payload = c.Payload
-	if changed.LockKey() == t.LockKey() {
+	if LockKey(&changed) == LockKey(t) {
 		return nil
 	}
 	return &task.FieldError{Field: "Change.Payload", Rule: "must stay while the task is unique by it; a Unique.Key makes it free"}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -58,12 +60,10 @@ func (e *entry) is(t *task.Task) bool {
 		return false
 	}
 	enqueued := *e.task
-	if enqueued.Prepare() != nil { // clears what the broker has recorded
+	if broker.Prepare(&enqueued) != nil { // clears what the broker has recorded
 		return false
 	}
-	was, _ := enqueued.MarshalBinary() // its error is always nil
-	is, _ := t.MarshalBinary()
-	return bytes.Equal(was, is)
+	return bytes.Equal(record.Encode(&enqueued), record.Encode(t))
 }
 
 // standing returns a copy that says where the task stands.

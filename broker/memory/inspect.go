@@ -68,7 +68,7 @@ func (b *Broker) count(q *queue, status task.Status, now int64) int {
 
 // inspect enters for a look at a queue, which is nil if it holds no task.
 func (b *Broker) inspect(name string) (*queue, time.Time, error) {
-	if err := task.CheckQueue("Queue", name); err != nil {
+	if err := broker.CheckQueue("Queue", name); err != nil {
 		return nil, time.Time{}, err
 	}
 	now, err := b.enter(context.Background())

@@ -26,7 +26,7 @@ func (b *Broker) Lease(ctx context.Context, req broker.LeaseRequest) ([]broker.L
 	}
 	for i := range leases { // out of the lock: see grant
 		own := b.spares.Get().(*task.Task)
-		leases[i].Task.CloneInto(own)
+		broker.CloneInto(own, leases[i].Task)
 		leases[i].Task = own
 	}
 	return leases, err
@@ -142,10 +142,10 @@ func (b *Broker) grant(e *entry, d *draft) error {
 	e.task = t
 	b.put(e, expires)
 	d.leases = append(d.leases, broker.Lease{
-		Task: t, Queue: t.Queue, ID: t.ID, Deliveries: t.Deliveries, Token: t.Token, Priority: t.Priority,
-		Lock: t.LockKey(), Cancelled: e.doomed, Expires: d.now.Add(d.Duration),
+		Task: t, Queue: t.Queue, ID: t.ID, Deliveries: int(t.Deliveries), Token: t.Token, Priority: t.Priority,
+		Lock: broker.LockKey(t), Cancelled: e.doomed, Expires: d.now.Add(d.Duration),
 	})
-	if t.Deliveries == d.Last {
+	if int(t.Deliveries) == d.Last {
 		d.lasts++
 	}
 	return nil
@@ -156,7 +156,7 @@ type stamp struct {
 	status     task.Status
 	startedAt  time.Time
 	worker     string
-	deliveries int
+	deliveries int32
 	token      int64
 }
 

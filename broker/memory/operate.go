@@ -113,10 +113,11 @@ func (b *Broker) change(e *entry, change *broker.Change, turn int, now time.Time
 	}
 	anew := t.Status.Ended()
 	if anew {
-		if err := b.mayRetake(e, t.LockKey()); err != nil {
+		if err := b.mayRetake(e, broker.LockKey(t)); err != nil {
 			return err
 		}
-		t.Attempt, t.EndedAt, t.Progress = 0, time.Time{}, task.Progress{}
+		t.Attempt, t.Snoozes, t.Excused = 0, 0, 0
+		t.EndedAt, t.Progress = time.Time{}, task.Progress{}
 	}
 	t.Deliveries = 0
 	wait := change.Wait(turn)
@@ -160,7 +161,7 @@ func (b *Broker) mayRetake(e *entry, digest string) error {
 // retake gives a task that begins anew its lock again.
 func (b *Broker) retake(e *entry, now time.Time) {
 	if e.retakes() {
-		b.giveLock(holdID{e.queue.name, e.task.LockKey()}, e, now)
+		b.giveLock(holdID{e.queue.name, broker.LockKey(e.task)}, e, now)
 	}
 }
 

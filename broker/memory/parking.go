@@ -94,4 +94,4 @@ func (h *heap) unbarred(bar int) *entry {
 	return nil
 }
 
-func (e *entry) barred(bar int) bool { return e.task.Deliveries+1 == bar }
+func (e *entry) barred(bar int) bool { return int(e.task.Deliveries)+1 == bar }

@@ -52,10 +52,10 @@ func (b *Broker) enterSchedule(queue, name string) (*schedule, time.Time, error)
 }
 
 func checkSchedule(queue, name string) error {
-	if err := task.CheckQueue("Queue", queue); err != nil {
+	if err := broker.CheckQueue("Queue", queue); err != nil {
 		return err
 	}
-	return task.CheckName("Schedule", name)
+	return broker.CheckName("Schedule", name)
 }
 
 // Tick implements broker.Timetable. When the storage fails to save the task, the

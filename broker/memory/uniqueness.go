@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -131,7 +133,7 @@ func (e *entry) gathers() bool {
 
 // full reports whether a group takes no more members, in number or in bytes.
 func full(group *task.Task) bool {
-	return 1+len(group.Members) >= group.Gather.Size || size(group) >= task.MaxGatherBytes
+	return 1+len(group.Members) >= group.Gather.Size || size(group) >= broker.MaxGatherBytes
 }
 
 func size(group *task.Task) int {
@@ -148,10 +150,10 @@ func size(group *task.Task) int {
 // gather makes the newcomer a member of the holder's group.
 func (b *Broker) gather(h *hold, t *task.Task, now time.Time) error {
 	own, e := t.ID, h.holder
-	record := t.AppendMember(nil)
+	field := record.AppendMember(nil, t)
 	t.ID = e.task.ID
 	for _, m := range e.task.Members {
-		if m.ID == own && bytes.Equal(m.AppendMember(nil), record) {
+		if m.ID == own && bytes.Equal(record.AppendMember(nil, m), field) {
 			return nil // the repeat of a call whose reply was lost
 		}
 	}
@@ -274,7 +276,7 @@ func (b *Broker) sweepLocks(now int64, most int) {
 
 // relock gives a task that was loaded from the storage its lock back.
 func (b *Broker) relock(e *entry, now time.Time) {
-	digest := e.task.LockKey()
+	digest := broker.LockKey(e.task)
 	if digest == "" || e.task.Status.Ended() {
 		return
 	}

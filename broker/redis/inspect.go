@@ -12,6 +12,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -51,7 +52,7 @@ func (b *Broker) Counts(ctx context.Context, queue string) (map[task.Status]int,
 }
 
 func (b *Broker) readyToInspect(ctx context.Context, queue string) error {
-	if err := task.CheckQueue("Queue", queue); err != nil {
+	if err := broker.CheckQueue("Queue", queue); err != nil {
 		return err
 	}
 	return b.ready(ctx)
@@ -91,17 +92,17 @@ func (b *Broker) find(ctx context.Context, queue string, id uuid.UUID, waits tim
 	if !ok || len(values) != 4 {
 		return nil, 0, fmt.Errorf("unexpected reply of the find script: %v", reply)
 	}
-	record, _ := values[0].(string)
+	kept, _ := values[0].(string)
 	position, _ := values[1].(int64)
 	score, _ := values[2].(string)
 	progress, _ := values[3].(string)
-	if record == "" {
+	if kept == "" {
 		return nil, 0, task.ErrNotFound
 	}
 	status, at := statusAt[position], parseScore(score)
-	t, err := standing(record, id, status, at)
+	t, err := standing(kept, id, status, at)
 	if err == nil && progress != "" {
-		err = t.Progress.UnmarshalBinary([]byte(progress))
+		t.Progress, err = record.DecodeProgress(progress)
 	}
 	return t, at, err
 }
@@ -119,8 +120,8 @@ func parseScore(text string) float64 {
 }
 
 // standing decodes a record and says where its task stands.
-func standing(record string, id uuid.UUID, status task.Status, score float64) (*task.Task, error) {
-	t, err := task.Decode(record, id)
+func standing(kept string, id uuid.UUID, status task.Status, score float64) (*task.Task, error) {
+	t, err := record.Decode(kept, id)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -144,7 +145,7 @@ func (g *grant) lease(i int, queue, worker string) (broker.Lease, error) {
 	if g.records[i] == "" {
 		return lease, fmt.Errorf("%w: it is missing", task.ErrRecord)
 	}
-	t, err := task.Decode(g.records[i], lease.ID)
+	t, err := record.Decode(g.records[i], lease.ID)
 	if err != nil {
 		return lease, err
 	}
@@ -152,9 +153,9 @@ func (g *grant) lease(i int, queue, worker string) (broker.Lease, error) {
 		return lease, fmt.Errorf("%w: it is that of a task in queue %q", task.ErrRecord, t.Queue)
 	}
 	t.Status, t.Worker, t.StartedAt = task.StatusRunning, worker, g.now
-	t.Deliveries, t.Token = lease.Deliveries, lease.Token
+	t.Deliveries, t.Token = int32(lease.Deliveries), lease.Token
 	lease.Queue, lease.Task, lease.Priority = queue, t, t.Priority
-	lease.Lock, lease.Cancelled = t.LockKey(), slices.ContainsFunc(g.doomed, func(r remark) bool { return r.position == i+1 })
+	lease.Lock, lease.Cancelled = broker.LockKey(t), slices.ContainsFunc(g.doomed, func(r remark) bool { return r.position == i+1 })
 	return lease, nil
 }
 

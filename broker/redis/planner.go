@@ -12,6 +12,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -27,8 +28,7 @@ type planRecord struct {
 func encodePlan(plan broker.Plan) ([]byte, error) {
 	sample := *plan.Task
 	sample.ID = uuid.Nil
-	record, _ := sample.MarshalBinary() // its error is always nil
-	return json.Marshal(planRecord{plan.Spec, plan.Location, plan.Missed, plan.Overlap, record})
+	return json.Marshal(planRecord{plan.Spec, plan.Location, plan.Missed, plan.Overlap, record.Encode(&sample)})
 }
 
 // decodePlan returns a zero plan for what cannot be read.
@@ -37,7 +37,7 @@ func decodePlan(text string) broker.Plan {
 	if json.Unmarshal([]byte(text), &p) != nil {
 		return broker.Plan{}
 	}
-	t, err := task.Decode(string(p.Task), uuid.NameSpaceOID)
+	t, err := record.Decode(p.Task, uuid.NameSpaceOID)
 	if err != nil {
 		return broker.Plan{}
 	}

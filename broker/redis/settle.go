@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -109,8 +110,7 @@ func (b *Broker) extendCall(queue string, leases []broker.Lease, at []int, by ti
 	}
 	for position, i := range at {
 		if p := leases[i].Progress; p != nil {
-			record, _ := p.MarshalBinary() // its error is always nil
-			args = append(args, position+1, record)
+			args = append(args, position+1, record.EncodeProgress(*p))
 		}
 	}
 	return scriptCall{b.keys(queue).extend(), args}

@@ -10,6 +10,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -79,7 +80,7 @@ func (b *Broker) findHolder(ctx context.Context, queue string, s *broker.Standin
 	if s.Task.Unique.Mode != task.Latest {
 		return nil
 	}
-	value, err := b.client.HGet(ctx, b.keys(queue).locks(), s.Task.LockKey()).Result()
+	value, err := b.client.HGet(ctx, b.keys(queue).locks(), broker.LockKey(s.Task)).Result()
 	if errors.Is(err, goredis.Nil) {
 		return nil
 	}
@@ -107,7 +108,7 @@ func oldest(cmd *goredis.Cmd) (time.Duration, error) {
 	}
 	for i := 2; i < len(found); i += 2 {
 		id, _ := decodeID(found[i])
-		t, err := task.Decode(found[i+1], id)
+		t, err := record.Decode(found[i+1], id)
 		if err != nil {
 			continue
 		}
