@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/nex-gen-tech/jobsy/broker"
@@ -364,9 +365,9 @@ func wokenByParking(s *trial) {
 func parkedWakesNobody(s *trial) {
 	s.enqueue(named("a", "parked"))
 	held := s.leaseAs(s.knowing(1))
-	asked := 0
+	var asked atomic.Int32
 	req := s.request(s.worker(), 1)
-	req.Handles = func(string) bool { asked++; return false }
+	req.Handles = func(string) bool { asked.Add(1); return false }
 	done := s.blocked(req)
 	s.settle(parking(held)...)
 	s.block(4 * blink)
@@ -375,8 +376,8 @@ func parkedWakesNobody(s *trial) {
 	if len(got.leases) != 1 || got.leases[0].Task.Name != "b" {
 		s.Fatalf("leased %s, error %v, want the pending task", describe(got.leases), got.err)
 	}
-	if asked > 5 {
-		s.Errorf("one call was asked %d times about one name", asked)
+	if n := asked.Load(); n > 5 {
+		s.Errorf("one call was asked %d times about one name", n)
 	}
 	s.end(got.leases...)
 	s.end(s.lease())

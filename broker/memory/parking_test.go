@@ -3,6 +3,7 @@ package memory_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,11 +37,11 @@ func TestParkingWakesThoseWhoHandle(t *testing.T) {
 		}
 		r.enqueue(tasks...)
 		held := r.lease(3)
-		asked := 0
+		var asked atomic.Int32
 		strangers := make([]<-chan answer, 20)
 		for i := range strangers {
 			strangers[i] = r.startAs(ctx, func(req *broker.LeaseRequest) {
-				req.Handles = func(string) bool { asked++; return false }
+				req.Handles = func(string) bool { asked.Add(1); return false }
 			})
 			synctest.Wait()
 		}
@@ -59,8 +60,8 @@ func TestParkingWakesThoseWhoHandle(t *testing.T) {
 		if n := r.answered(strangers); n != 0 {
 			t.Errorf("parked tasks have ended %d calls that do not handle them", n)
 		}
-		if asked > len(strangers) {
-			t.Errorf("%d calls were asked %d times about one name", len(strangers), asked)
+		if n := int(asked.Load()); n > len(strangers) {
+			t.Errorf("%d calls were asked %d times about one name", len(strangers), n)
 		}
 	})
 }
