@@ -24,6 +24,7 @@ const (
 	ReasonNotDue   ReasonCode = "not due"    // At: when it is
 	ReasonRetrying ReasonCode = "retrying"   // At: when its next attempt is due
 	ReasonUnique   ReasonCode = "unique"     // Other: the task that has to end before
+	ReasonParked   ReasonCode = "parked"     // those that leased it have no handler for its name; one that has gets it
 	ReasonAhead    ReasonCode = "ahead"      // Count: how many go before it
 	ReasonPaused   ReasonCode = "paused"     // its queue hands out nothing
 	ReasonNoServer ReasonCode = "no server"  // no server that lives works on its queue
@@ -187,6 +188,12 @@ func (e *explainer) waiting() {
 			Code: ReasonUnique, Other: e.standing.Behind,
 			Text: fmt.Sprintf("it waits for the end of task %s, for only one of them may run (task.Latest)", e.standing.Behind),
 			Hint: "jobsy.Client.Cancel ends the other one",
+		})
+	case e.standing.Parked:
+		e.add(Reason{
+			Code: ReasonParked,
+			Text: fmt.Sprintf("it is parked: the server that leased it has no handler for tasks named %q; it goes to the next that has one", e.task.Name),
+			Hint: "deploy a server that registers a handler for the name",
 		})
 	case e.task.Status == task.StatusRetrying && at.After(e.standing.Now):
 		e.add(Reason{

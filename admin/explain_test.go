@@ -69,6 +69,17 @@ func explainWaiting(f *feature) {
 	f.because(low, admin.ReasonNoServer)
 }
 
+func explainParked(f *feature) {
+	sent := f.enqueue(f.task("unknown"))
+	leases, err := f.broker.Lease(f.Context(), broker.LeaseRequest{Worker: f.queue, Queues: []string{f.queue}, Max: 1, Duration: time.Minute})
+	f.must(err)
+	f.must(errors.Join(f.broker.Settle(f.Context(), []broker.Outcome{{Lease: leases[0], Status: task.StatusScheduled, Parked: true}})...))
+	f.beats(f.queue, func(s *broker.ServerInfo) { s.Handlers = []string{"other"} })
+	f.because(sent, admin.ReasonParked, admin.ReasonNoName)
+	f.beats(f.queue, nil)
+	f.because(sent, admin.ReasonParked)
+}
+
 func explainRunning(f *feature) {
 	sent := f.enqueue(f.task(""))
 	req := broker.LeaseRequest{Worker: f.queue, Queues: []string{f.queue}, Max: 1, Duration: time.Minute}

@@ -68,6 +68,7 @@ var features = map[string]func(*feature){
 	"move what cannot be moved": moveNone,
 	"explain what waits":        explainWaiting,
 	"explain what runs":         explainRunning,
+	"explain what is parked":    explainParked,
 	"explain a lapsed lease":    explainLapsed,
 	"explain a unique task":     explainUnique,
 	"pause":                     pauseAndResume,

@@ -72,10 +72,12 @@ type Broker interface {
 	// returned: it is set aside as failed, with the reason in LastError.
 	//
 	// A task that is parked waits for a worker that handles its name, and is
-	// handed out to such a one as it is, before what is pending. A new call finds
-	// it at once, and so does a blocked one: in another process it may take until
-	// that looks by itself. Parked tasks cost those who do not handle them
-	// nothing. See LeaseRequest.Handles.
+	// handed out to such a one as it is, before what is pending; but a call that
+	// learns of a name may hand out pending ones first. A new call finds it at
+	// once. Parking wakes a blocked call, or all that handle the name; if it was
+	// one that does not, the others find the task as they look by themselves.
+	// Parked tasks cost those who do not handle them nothing. See
+	// LeaseRequest.Handles.
 	//
 	// Nothing but an attempt that was answered for (completed, failed, cancelled,
 	// retrying, scheduled and not parked), an operator's Revise or a task that

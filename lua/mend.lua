@@ -3,7 +3,7 @@
 --
 -- KEYS   1 tasks  2 pending  3 scheduled  4 retrying  5 completed  6 failed
 --        7 cancelled  8 running  9 seq  10 wake  11 locks  12 lapses
---        13 cancelling  14 progress
+--        13 cancelling  14 progress  15 parked
 -- ARGV   1 '1': only look  2 most leases to look through  3 operation, then
 --        place   id, where it was seen (as examine says it), SHA-1 of the record
 --                ('': none), the position of the set it is to be in (2: pending
@@ -15,6 +15,8 @@
 --                (who waits for the holder is gone)
 --        held    id, SHA-1 of the record, digest: waits for a task that does not
 --                know of it
+--        parked  id, SHA-1 of the record, name: without an entry in parked
+--        entry   member of parked that is none, or whose score is not 0
 --        lapse   digest: without a lock
 --        cancelling, progress   id: without a task
 --        seq     the greatest number that was seen in use
@@ -205,6 +207,47 @@ function operations.held(id, was, digest)
   if not looks then
     redis.call('ZREM', scheduled, id)
     ready(id, score < math.huge and 255 - score % 256 or 128)
+  end
+  return DONE
+end
+
+function operations.parked(id, was, name)
+  local score = score_of(scheduled, id)
+  if not is_parked(score) or sha1(id) ~= was then
+    return GONE
+  end
+  local members = {}
+  if name ~= '' then
+    members = redis.call('ZRANGEBYLEX', KEYS[15], '[' .. name .. '\1', '(' .. name .. '\2', 'LIMIT', 0, most + 1)
+  end
+  local number = math.floor(score / 256) - PARKED
+  for _, member in ipairs(members) do
+    local at, of = parked_entry(member)
+    if of == id and at == number then
+      return GONE
+    end
+  end
+  if #members > most then
+    return LEFT
+  end
+  check()
+  if not looks then
+    redis.call('ZREM', scheduled, id)
+    ready(id, 255 - score % 256)
+  end
+  return DONE
+end
+
+function operations.entry(member)
+  local score = redis.call('ZSCORE', KEYS[15], member)
+  local _, id = parked_entry(member)
+  if not score or id and score_of(KEYS[15], member) == 0 then
+    return GONE
+  end
+  if not looks and id then
+    redis.call('ZADD', KEYS[15], 0, member)
+  elseif not looks then
+    redis.call('ZREM', KEYS[15], member)
   end
   return DONE
 end

@@ -22,10 +22,10 @@ local function delayed_score(due, priority)
   return due * 256 + 255 - priority
 end
 
--- A parked task is due never: PARKED ms after 1970 and the time at which it was
--- parked. The set parked has an entry for it:
---   name \1 255 - priority (3 digits), ms (13), number (4), id | lost deliveries
--- which counts as long as its task stands in scheduled with that time.
+-- A parked task is due never: in scheduled its due time is PARKED and a number that
+-- it drew from seq. The set parked has an entry for it:
+--   name \1 255 - priority (3 digits) number (14 digits) id | lost deliveries
+-- which counts as long as its task stands in scheduled with that number.
 local PARKED = 17592186044416
 
 local function is_parked(score)
@@ -33,10 +33,16 @@ local function is_parked(score)
   return due >= PARKED and due < 2 * PARKED - 1
 end
 
--- The time, the id and the lost deliveries of an entry in parked.
+local function new_parked_entry(name, priority, number, id, lost)
+  return name .. '\1' .. string.format('%03.0f%014.0f', 255 - priority, number) .. id .. '|' .. whole(lost)
+end
+
+-- The number, the id and the lost deliveries of an entry in parked.
 local function parked_entry(member)
-  local ms, id, lost = string.match(member, '^[^\1]+\1%d%d%d(%d%d%d%d%d%d%d%d%d%d%d%d%d)%d%d%d%d(.*)|(%d+)$')
-  return tonumber(ms), id, tonumber(lost)
+  local at = string.find(member, '\1', 1, true) or 0
+  local number = tonumber(string.sub(member, at + 4, at + 17))
+  local id, lost = string.match(string.sub(member, at + 18), '^(.*)|(%d+)$')
+  return number, id, tonumber(lost)
 end
 
 -- Parts entries in parked: those whose tasks are parked, with their scores, and
@@ -49,8 +55,8 @@ local function parked_still(scheduled, members)
   end
   local scores = ids[1] and redis.call('ZMSCORE', scheduled, unpack(ids)) or {}
   for i, member in ipairs(members) do
-    local ms = parked_entry(member)
-    if ms and scores[i] and math.floor(scores[i] / 256) == PARKED + ms then
+    local number = parked_entry(member)
+    if number and scores[i] and math.floor(scores[i] / 256) == PARKED + number then
       still[#still + 1] = {member = member, score = tonumber(scores[i])}
     else
       gone[#gone + 1] = member

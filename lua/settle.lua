@@ -78,6 +78,7 @@ local function decide(i, id, status, ms)
 end
 
 local held_back, values, parks = {}, {}, {}
+local number -- drawn last, if a task is parked
 if next(digests) then
   local names, at = {}, {}
   for i, digest in pairs(digests) do
@@ -115,11 +116,11 @@ local function release(member, id, ms, priority)
 end
 
 local function park(member, id, name, priority)
-  local order = string.format('%03.0f%013.0f%04.0f', 255 - priority, clock, #parks / 2)
+  number = (number or sequence(KEYS[9])) + 1
   local lost = (string.match(member, '|(%d+)|', 23) or 1) - 1
   parks[#parks + 1] = '0'
-  parks[#parks + 1] = name .. '\1' .. order .. id .. '|' .. whole(lost)
-  add('scheduled', delayed_score(PARKED + clock, priority), id)
+  parks[#parks + 1] = new_parked_entry(name, priority, number % (PARKED - 1), id, lost)
+  add('scheduled', delayed_score(PARKED + number % (PARKED - 1), priority), id)
 end
 
 local function settle(member, id, status, ms, priority, record, name)
@@ -199,6 +200,7 @@ for status, list in pairs(added) do
   end
 end
 if parks[1] then
+  redis.call('SET', KEYS[9], whole(number))
   redis.call('ZADD', KEYS[16], unpack(parks))
   wake(marker)
 end

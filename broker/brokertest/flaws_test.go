@@ -9,6 +9,7 @@ func flawsByRule() map[string][]string {
 		enqueueFlaws(), leaseFlaws(), wakeFlaws(), fenceFlaws(), orderFlaws(), timeFlaws(),
 		settleFlaws(), malformedFlaws(), replyFlaws(), inspectFlaws(), timetableFlaws(),
 		uniqueFlaws(), gatherFlaws(), reviseFlaws(), newsFlaws(), monitorFlaws(), surveyFlaws(),
+		parkedFlaws(), lastFlaws(),
 	} {
 		maps.Copy(all, some)
 	}
@@ -319,6 +320,8 @@ func newsFlaws() map[string][]string {
 	return map[string][]string{
 		"P17/News tells of running tasks that are cancelled":              {"tells nobody"},
 		"P17/News tells of what another process cancels":                  {"tells nobody"},
+		"P17/News tells of pauses, of its queues alone":                   {"tells of no pause", "tells of pauses of every queue"},
+		"P17/News tells of pauses by another process":                     {"tells of no pause"},
 		"P17/News ends with its context":                                  {"ignores its context while it blocks"},
 		"P17/Wait returns when the task ends, and it stays readable":      {"Wait sleeps on", "drops what is waited for"},
 		"P17/Wait is in time while an ended task is kept":                 {"Wait does not look first"},
@@ -373,5 +376,45 @@ func surveyFlaws() map[string][]string {
 		"P18/a task that has run before tells no age":           {"takes the age of a retry for its wait"},
 		"P10/a bad queue spoils no survey but its own":          {"fails a call as a whole", "does not check requests"},
 		"P13/a survey is not stopped by a malformed task":       {"surveys no malformed task"},
+	}
+}
+
+func parkedFlaws() map[string][]string {
+	const again, lossy = "makes a change again whose reply was lost", "drops parked tasks"
+	return map[string][]string{
+		"P1/a parked task waits for a worker that handles its name":                              {"hands parked tasks to everybody", lossy, "a parked task is pending"},
+		"P1/a parked task of any of many names is found by a new call":                           {lossy},
+		"P1/parked tasks outlive a restart":                                                      {"a restart loses scheduled tasks", "a restart forgets deliveries"},
+		"P7/parking forgets no lost worker":                                                      {"forgets deliveries with a parking"},
+		"P7/only an answered attempt forgets lost workers":                                       {"forgets deliveries with a parking", "forgets deliveries with a release", "never forgets deliveries"},
+		"P7/a lost worker's parked task runs again":                                              {"forgets deliveries with a parking", "does not count deliveries"},
+		"P6/parking is answered as it was":                                                       {again},
+		"P6/leases of parked tasks are not stranded":                                             {again},
+		"P4/parked tasks go after leases that have run out, before pending ones, in their order": {"leases parked tasks last", "ignores priority", "leases lost tasks last"},
+		"P18/a parked task is shown as scheduled, with the RunAt that it had":                    {"shows when a parked task is due", "a parked task is pending"},
+		"P16/a parked task can be cancelled, deleted and changed":                                {"Revise does nothing", "hands parked tasks to everybody"},
+		"P16/a parked task that is made pending is for everybody":                                {"a rerun stays parked", "a rerun forgets no delivery"},
+		"P16/a task that was parked again is leased once":                                        {"leases parked tasks again and again"},
+		"P16/parked tasks of a paused queue wait for its end":                                    {"Pause does nothing", "a resumption wakes nobody"},
+		"P11/a blocked Lease is woken by the parking of a task that it handles":                  {"a parking wakes nobody"},
+		"P11/parked tasks wake nobody who does not handle them":                                  {"hands parked tasks to everybody", "asks again and again"},
+		"P14/a parked task keeps its lock, and gives its place to a newcomer":                    {"a newcomer stays parked", "never excludes"},
+		"P15/a group that was parked takes no more":                                              {"a parked group takes more"},
+		"P10/a bad parking is refused":                                                           {"does not check requests"},
+		"P13/a Handles that panics or ends its goroutine says no":                                {"hands parked tasks to everybody"},
+		"P9/nothing is left of parked tasks":                                                     {"leaves traces"},
+	}
+}
+
+func lastFlaws() map[string][]string {
+	return map[string][]string{
+		"P7/a call gets one task on its last delivery, of all its queues":        {"ignores Last"},
+		"P7/with NoLast a call gets everything but tasks on their last delivery": {"hands out last deliveries in spite of NoLast", "ignores Last"},
+		"P7/a parked task on its last delivery is bounded likewise":              {"hands out all parked tasks"},
+		"P7/a task beyond its last delivery is handed out":                       {"takes what is beyond for the last"},
+		"P11/tasks on their last delivery drain with no waiting":                 {"ignores Last"},
+		"P11/what a call is not to have does not wake it":                        {"hands out last deliveries in spite of NoLast"},
+		"P11/what a blocked call is not to have wakes another":                   {"hands out last deliveries in spite of NoLast", "sleeps when a lease runs out"},
+		"P10/a bad bound on last deliveries is refused":                          {"does not check requests"},
 	}
 }

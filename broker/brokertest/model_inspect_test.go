@@ -81,6 +81,9 @@ func (m *model) show(e *entry) *task.Task {
 	}
 	t.Status = e.status
 	delayed := e.status == task.StatusScheduled || e.status == task.StatusRetrying
+	if e.parked && !m.has("shows when a parked task is due") {
+		delayed = false
+	}
 	if e.held && !m.has("makes up when a task is due that waits for another") {
 		delayed = false
 	}

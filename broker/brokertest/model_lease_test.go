@@ -69,7 +69,7 @@ func (m *model) checkRequest(req broker.LeaseRequest) error {
 	if req.Max < 1 || req.Max > broker.MaxBatch && !m.has("loses leases beyond MaxBatch") {
 		return &task.FieldError{Field: "LeaseRequest.Max", Rule: "must be 1 to 1000"}
 	}
-	if req.Duration < time.Millisecond || len(req.Queues) == 0 {
+	if req.Duration < time.Millisecond || len(req.Queues) == 0 || req.Last < 0 || req.Last == 1 || req.NoLast && req.Last == 0 {
 		return &task.FieldError{Field: "LeaseRequest", Rule: "must be complete"}
 	}
 	for _, queue := range req.Queues {
@@ -121,7 +121,7 @@ func (m *model) sweep() {
 func (m *model) promote() {
 	var due []*entry
 	for _, e := range m.entries {
-		if (e.status == task.StatusScheduled || e.status == task.StatusRetrying) && !e.held && !e.at.After(m.now()) {
+		if (e.status == task.StatusScheduled || e.status == task.StatusRetrying) && !e.held && !e.parked && !e.at.After(m.now()) {
 			due = append(due, e)
 		}
 	}
@@ -146,25 +146,46 @@ func (m *model) choose(req broker.LeaseRequest) ([]*entry, error) {
 	}
 	var ready []*entry
 	for _, queue := range queues {
-		found, err := m.readyIn(queue)
+		found, err := m.readyIn(queue, req)
 		if err != nil {
 			return nil, err
 		}
 		ready = append(ready, found...)
 	}
+	ready = m.unbarred(ready, req)
 	if m.has("ignores Max") {
 		return ready, nil
 	}
 	return ready[:min(max(req.Max, 0), len(ready))], nil
 }
 
-func (m *model) readyIn(queue string) ([]*entry, error) {
+// unbarred leaves out tasks on their last delivery of which there are too many.
+func (m *model) unbarred(ready []*entry, req broker.LeaseRequest) []*entry {
+	left := 1
+	if req.NoLast && !m.has("hands out last deliveries in spite of NoLast") {
+		left = 0
+	}
+	return slices.DeleteFunc(ready, func(e *entry) bool {
+		switch {
+		case req.Last == 0, m.has("ignores Last"):
+			return false
+		case e.deliveries+1 > req.Last && m.has("takes what is beyond for the last"):
+			return true
+		case e.deliveries+1 != req.Last, e.parked && m.has("hands out all parked tasks"):
+			return false
+		}
+		left--
+		return left < 0
+	})
+}
+
+func (m *model) readyIn(queue string, req broker.LeaseRequest) ([]*entry, error) {
 	var ready []*entry
 	if m.paused[queue] && !m.has("Pause does nothing") {
 		return nil, nil
 	}
 	for _, e := range slices.Clone(m.entries) {
-		if e.queue != queue || !m.leasable(e) {
+		if e.queue != queue || !m.leasable(e, &req) {
 			continue
 		}
 		if e.how != "" {
@@ -180,7 +201,14 @@ func (m *model) readyIn(queue string) ([]*entry, error) {
 	return ready, nil
 }
 
-func (m *model) leasable(e *entry) bool {
+func (m *model) leasable(e *entry, req *broker.LeaseRequest) bool {
+	switch {
+	case !e.parked:
+	case m.has("hands parked tasks to everybody"), req.Handles == nil:
+		return true
+	default:
+		return req.Knows(e.task.Name)
+	}
 	switch e.status {
 	case task.StatusPending:
 		return true
@@ -204,10 +232,13 @@ func (m *model) setAside(e *entry) {
 
 func (m *model) compare(a, b *entry) int {
 	expired := func(e *entry) int {
-		if e.status == task.StatusRunning && !m.has("leases lost tasks last") {
+		switch {
+		case e.status == task.StatusRunning && !m.has("leases lost tasks last"):
 			return 0
+		case e.parked && !m.has("leases parked tasks last"):
+			return 1
 		}
-		return 1
+		return 2
 	}
 	if c := cmp.Compare(expired(a), expired(b)); c != 0 {
 		return c
@@ -227,13 +258,16 @@ func (m *model) compare(a, b *entry) int {
 // next returns how long a call may block before something falls due.
 func (m *model) next() time.Duration {
 	next := time.Hour
+	if m.has("asks again and again") && m.parks() {
+		return time.Millisecond
+	}
 	if m.has("polls") {
 		return 500 * time.Millisecond
 	}
 	for _, e := range m.entries {
 		switch e.status {
 		case task.StatusScheduled, task.StatusRetrying:
-			if !m.has("sleeps when a task falls due") {
+			if !e.parked && !m.has("sleeps when a task falls due") {
 				next = min(next, e.at.Sub(m.now()))
 			}
 		case task.StatusRunning:
@@ -245,11 +279,16 @@ func (m *model) next() time.Duration {
 	return max(next, 0)
 }
 
+func (m *model) parks() bool {
+	return slices.ContainsFunc(m.entries, func(e *entry) bool { return e.parked })
+}
+
 // hand leases one task.
 func (m *model) hand(e *entry, req broker.LeaseRequest) broker.Lease {
 	if e.status != task.StatusRunning || !m.has("does not count deliveries") {
 		e.deliveries++
 	}
+	e.parked = e.parked && m.has("leases parked tasks again and again")
 	if e.status == task.StatusRunning && m.has("counts a takeover as an attempt") {
 		e.task.Attempt++
 	}

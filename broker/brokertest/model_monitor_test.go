@@ -184,6 +184,7 @@ func (m *model) Standing(_ context.Context, queue string, id uuid.UUID) (broker.
 		return broker.Standing{}, task.ErrNotFound
 	}
 	s := broker.Standing{Task: m.show(e), Now: m.now()}
+	s.Parked = e.parked
 	if e.status == task.StatusRunning && !m.has("tells of no lease") {
 		s.Expires, s.Deliveries, s.Token = e.at, e.deliveries, e.token
 	}

@@ -79,11 +79,17 @@ func (m *model) leave(e *entry) {
 // listener is a News call.
 type listener struct {
 	queues []string
-	told   chan *entry
+	told   chan bulletin
+}
+
+// bulletin tells that a task is to be cancelled or, without one, of a pause.
+type bulletin struct {
+	queue string
+	id    uuid.UUID
 }
 
 func (m *model) News(ctx context.Context, queues []string, to broker.Listener) error {
-	l := &listener{queues: queues, told: make(chan *entry, 100)}
+	l := &listener{queues: queues, told: make(chan bulletin, 100)}
 	m.mu.Lock()
 	m.listeners = append(m.listeners, l)
 	m.mu.Unlock()
@@ -98,8 +104,12 @@ func (m *model) News(ctx context.Context, queues []string, to broker.Listener) e
 	}
 	for {
 		select {
-		case e := <-l.told:
-			to.Cancelled(e.queue, e.id)
+		case n := <-l.told:
+			if n.id == uuid.Nil && to.Paused != nil {
+				to.Paused(n.queue)
+			} else if n.id != uuid.Nil && to.Cancelled != nil {
+				to.Cancelled(n.queue, n.id)
+			}
 		case <-gone:
 			return ctx.Err()
 		case <-m.closed:

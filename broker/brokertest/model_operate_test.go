@@ -105,6 +105,10 @@ func (m *model) again(e *entry, wait time.Duration) error {
 		wait = min(wait, time.Hour)
 	}
 	e.task.RunAt = time.Time{}
+	if e.parked && !m.has("a rerun forgets no delivery") {
+		e.deliveries = 0
+	}
+	e.parked = e.parked && m.has("a rerun stays parked")
 	if wait > 0 {
 		e.status, e.at = task.StatusScheduled, m.now().Add(wait)
 		return nil
@@ -137,7 +141,7 @@ func (m *model) doom(e *entry, keep time.Duration) {
 	}
 	for _, l := range m.listeners {
 		if slices.Contains(l.queues, e.queue) {
-			l.told <- e
+			l.told <- bulletin{e.queue, e.id}
 		}
 	}
 }
@@ -226,6 +230,12 @@ func (m *model) setPaused(queue string, paused bool) error {
 	m.paused[queue] = paused
 	if !paused {
 		m.wake("a resumption")
+		return nil
+	}
+	for _, l := range m.listeners {
+		if slices.Contains(l.queues, queue) && !m.has("tells of no pause") || m.has("tells of pauses of every queue") {
+			l.told <- bulletin{queue: queue}
+		}
 	}
 	return nil
 }

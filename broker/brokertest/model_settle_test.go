@@ -34,6 +34,9 @@ func (m *model) settle(o broker.Outcome) error {
 		}
 		return task.ErrLeaseLost
 	}
+	if err := o.Check(); err != nil && !m.has("does not check requests") && o.Parked {
+		return err
+	}
 	o = m.decide(e, o)
 	switch o.Status {
 	case task.StatusCompleted, task.StatusFailed, task.StatusCancelled:
@@ -41,6 +44,10 @@ func (m *model) settle(o broker.Outcome) error {
 		m.end(e, o)
 	case task.StatusRetrying, task.StatusScheduled:
 		m.write(e, o)
+		if o.Parked {
+			m.park(e)
+			return nil
+		}
 		m.delay(e, o)
 	case task.StatusPending:
 		m.write(e, o)
@@ -73,7 +80,7 @@ func (m *model) end(e *entry, o broker.Outcome) {
 	if m.has("runs ended tasks again") {
 		return
 	}
-	e.answered = true
+	e.answered, e.parked = true, false
 	o.Keep = m.keep(e, o)
 	if o.Keep == 0 || m.has("drops ended tasks at once") {
 		m.drop(e)
@@ -109,6 +116,21 @@ func (m *model) delay(e *entry, o broker.Outcome) {
 		m.token = 0
 	}
 	m.wake("a delay")
+}
+
+func (m *model) park(e *entry) {
+	if m.has("drops parked tasks") {
+		m.drop(e)
+		return
+	}
+	e.status, e.at, e.parked = task.StatusScheduled, m.now().Add(1000*time.Hour), true
+	if e.deliveries--; m.has("forgets deliveries with a parking") {
+		e.deliveries = 0
+	}
+	if m.has("a parked task is pending") {
+		m.makePending(e)
+	}
+	m.wake("a parking")
 }
 
 func (m *model) release(e *entry, o broker.Outcome) {

@@ -64,6 +64,7 @@ type entry struct {
 	answered   bool
 	how        Corruption
 	held       bool           // waits for the end of another one
+	parked     bool           // waits for a worker that handles its name
 	cancel     *time.Duration // is to be cancelled and then kept for that long
 	waiters    int
 }

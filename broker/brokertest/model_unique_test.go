@@ -98,7 +98,7 @@ func (m *model) meet(key [2]string, t *task.Task) error {
 			return nil
 		}
 		return &task.DuplicateError{ID: l.id, Same: !m.has("tells no task as the same")}
-	case mode == task.NotUnique && m.waits(l.holder) && 1+len(l.holder.task.Members) < l.holder.task.Gather.Size:
+	case mode == task.NotUnique && m.waits(l.holder) && (!l.holder.parked || m.has("a parked group takes more")) && 1+len(l.holder.task.Members) < l.holder.task.Gather.Size:
 		m.join(l, t)
 	default:
 		m.hold(key, t)
@@ -145,6 +145,9 @@ func (m *model) supersede(e *entry, t *task.Task, due time.Time) {
 		return
 	}
 	e.task, e.enqueued, e.priority, e.at = t.Clone(), t.Clone(), t.Priority, due
+	if e.parked && !m.has("a newcomer stays parked") {
+		m.makePending(e)
+	}
 	m.wake("a new due time")
 }
 
@@ -178,7 +181,7 @@ func (m *model) join(l *lock, t *task.Task) {
 
 func (m *store) makePending(e *entry) {
 	m.sequence++
-	e.status, e.rank, e.held = task.StatusPending, m.sequence, false
+	e.status, e.rank, e.held, e.parked = task.StatusPending, m.sequence, false, false
 }
 
 // freeLock lets a flawed model forget the lock of a task.

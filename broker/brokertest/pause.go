@@ -1,6 +1,11 @@
 package brokertest
 
 import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -9,7 +14,72 @@ func pauseRules() []rule {
 		{obeyed, "a paused queue hands out nothing and takes all", pausedQueue},
 		{obeyed, "a queue is paused for every process", pausedElsewhere},
 		{idle, "a blocked Lease is woken when its queue is resumed", resumeWakes},
+		{announced, "News tells of pauses, of its queues alone", newsOfPauses},
+		{announced, "News tells of pauses by another process", newsOfPausesElsewhere},
 	}
+}
+
+// hearsPauses listens for pauses, in a goroutine.
+func (s *trial) hearsPauses(queues ...string) <-chan string {
+	s.Helper()
+	notifier, heard := s.notifier(), make(chan string, 10)
+	s.running.Go(func() {
+		_ = notifier.News(s.ctx, queues, broker.Listener{Paused: func(queue string) { heard <- queue }})
+	})
+	s.block(2 * short) // until it listens
+	return heard
+}
+
+func (s *trial) mustHearOf(heard <-chan string, want string) {
+	s.Helper()
+	select {
+	case queue := <-heard:
+		if queue != want {
+			s.Errorf("News told of a pause of %q, want %q", queue, want)
+		}
+	case <-time.After(s.prompt):
+		s.Fatalf("News has not told of a pause within %v", s.prompt)
+	}
+}
+
+func newsOfPauses(s *trial) {
+	operator := s.operator()
+	heard := s.hearsPauses("a", task.DefaultQueue)
+	if err := operator.Pause(s.ctx, "b"); err != nil {
+		s.Fatalf("Pause: %v", err)
+	}
+	s.pause()
+	s.mustHearOf(heard, task.DefaultQueue)
+	held := s.cancelledAside()
+	s.resume()
+	if err := operator.Pause(s.ctx, "a"); err != nil {
+		s.Fatalf("Pause: %v", err)
+	}
+	s.mustHearOf(heard, "a")
+	s.settle(become(task.StatusCancelled, held)...)
+}
+
+// cancelledAside returns the lease of a task in another queue that is to be
+// cancelled, which is no pause.
+func (s *trial) cancelledAside() broker.Lease {
+	s.Helper()
+	t := newTask("aside")
+	t.Queue = "a"
+	s.enqueue(t)
+	req := s.request(s.worker(), 1)
+	req.Queues = []string{"a"}
+	held := s.leaseAs(req)
+	if errs := s.operator().Revise(s.ctx, "a", []uuid.UUID{t.ID}, broker.Change{Status: task.StatusCancelled}); errs != nil {
+		s.Fatalf("Revise: %v", errs)
+	}
+	return held
+}
+
+func newsOfPausesElsewhere(s *trial) {
+	s.operator()
+	heard := s.another().hearsPauses(task.DefaultQueue)
+	s.pause()
+	s.mustHearOf(heard, task.DefaultQueue)
 }
 
 func (s *trial) pause() {

@@ -124,6 +124,6 @@ func rules() []rule {
 		inspectRules(), timetableRules(), overlapRules(), concurrencyRules(),
 		uniqueRules(), latestRules(), lockRules(), gatherRules(),
 		reviseRules(), rerunRules(), pauseRules(), cancelRules(), waitRules(), progressRules(), boundsRules(),
-		monitorRules(), plannerRules(), surveyRules(),
+		monitorRules(), plannerRules(), surveyRules(), parkedRules(), lastRules(),
 	)
 }

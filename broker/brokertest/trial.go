@@ -215,9 +215,14 @@ func (s *trial) block(d time.Duration) {
 // blockOn blocks in a Lease call that must get nothing.
 func (s *trial) blockOn(d time.Duration, queues ...string) {
 	s.Helper()
+	s.blockAs(broker.LeaseRequest{Worker: s.worker(), Queues: queues, Max: 1, Duration: long}, d)
+}
+
+// blockAs is blockOn with a request.
+func (s *trial) blockAs(req broker.LeaseRequest, d time.Duration) {
+	s.Helper()
 	ctx, cancel := context.WithTimeout(s.ctx, d)
 	defer cancel()
-	req := broker.LeaseRequest{Worker: s.worker(), Queues: queues, Max: 1, Duration: long}
 	got := s.await(s.start(ctx, req), d+s.prompt)
 	if len(got.leases) > 0 {
 		s.Fatalf("Lease returned %s, want nothing", describe(got.leases))

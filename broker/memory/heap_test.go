@@ -26,6 +26,9 @@ func TestHeap(t *testing.T) {
 			}
 		}
 		slices.SortFunc(in, func(a, b *entry) int { return compare(item{a.key, a}, item{b.key, b}) })
+		if got := slices.Collect(h.inOrder); !slices.Equal(got, in) {
+			t.Fatalf("%d entries come in order as %v, want %v", len(in), got, in)
+		}
 		for i, want := range in {
 			if h.next() != want.key.at || h.first() != want {
 				t.Fatalf("number %d of %d is %v, want %v", i, len(in), h.first().key, want.key)

@@ -89,6 +89,19 @@ func (p *patient) finds(want ...string) []redis.Finding {
 	return found
 }
 
+// park parks the pending task, which comes first.
+func (p *patient) park() {
+	p.Helper()
+	l := leaseOne(p.T, p)
+	if l.ID != p.pending.ID {
+		p.Fatalf("leased %s, want the pending task", l.ID)
+	}
+	if errs := p.Settle(p.Context(), []broker.Outcome{{Lease: l, Status: task.StatusScheduled, Parked: true}}); errs != nil {
+		p.Fatalf("Settle: %v", errs)
+	}
+	p.finds()
+}
+
 func idOf(t *task.Task) string { return base64.RawURLEncoding.EncodeToString(t.ID[:]) }
 
 func (p *patient) do(args ...any) {
@@ -221,6 +234,25 @@ var damages = []damage{
 		[]string{"stuck in scheduled"}, false, func(p *patient) {
 			p.are(map[*task.Task]task.Status{p.next: task.StatusPending})
 		}},
+	{"a parked task without a name", func(p *patient) {
+		p.park()
+		p.do("DEL", ":parked")
+	}, []string{"stuck in scheduled"}, false, func(p *patient) {
+		p.are(map[*task.Task]task.Status{p.pending: task.StatusPending})
+	}},
+	{"a parked task that is not to be found by its name", func(p *patient) {
+		p.park()
+		entry, err := p.client.ZRange(p.Context(), patientKeys+"parked", 0, 0).Result()
+		if err != nil || len(entry) != 1 {
+			p.Fatalf("entries %q, %v", entry, err)
+		}
+		p.do("ZADD", ":parked", 5, entry[0])
+		p.do("ZADD", ":parked", 0, "x", 0, "work\x01", 0, "work\x01000"+entry[0][len("work\x01")+3:]+"x")
+	}, []string{"bad score in parked", "void mark in parked", "void mark in parked", "void mark in parked"}, false, func(p *patient) {
+		p.are(map[*task.Task]task.Status{p.pending: task.StatusScheduled})
+		for leaseOne(p.T, p).ID != p.pending.ID { // the first call learns of its name
+		}
+	}},
 	{"locks without a holder", func(p *patient) {
 		p.do("HSET", ":locks", broker.LockKey(p.unique), "e|"+someID, p.pending.ID.String(), "s|"+idOf(p.failed))
 	}, []string{"void lock in locks", "void lock in locks"}, false, func(p *patient) {

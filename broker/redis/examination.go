@@ -49,7 +49,7 @@ var typesOf = map[string]string{
 	"tasks": "hash", "pending": "zset", "scheduled": "zset", "retrying": "zset", "running": "zset",
 	"completed": "zset", "failed": "zset", "cancelled": "zset", "seq": "string", "arrivals": "string", "wake": "zset",
 	"schedules": "hash", "locks": "hash", "lapses": "zset", "cancelling": "hash", "progress": "hash",
-	"waited": "zset", "paused": "string", "dropped": "hash", "plans": "hash", "halted": "set",
+	"waited": "zset", "parked": "zset", "paused": "string", "dropped": "hash", "plans": "hash", "halted": "set",
 }
 
 // taskKeys are the names of those that the examine script reads.
@@ -65,10 +65,10 @@ func (e *examination) run(ctx context.Context) error {
 	if err := e.all(ctx, e.checkLeases, e.checkRecords, e.checkSets, e.checkNumber); err != nil {
 		return err
 	}
-	if !e.sound("seq", "wake", "locks", "lapses", "cancelling", "progress") {
+	if !e.sound("seq", "wake", "locks", "lapses", "cancelling", "progress", "parked") {
 		return nil // what follows needs them
 	}
-	return e.all(ctx, e.checkHeld, e.checkLocks, e.checkLapses, e.checkMarks, e.checkWake)
+	return e.all(ctx, e.checkHeld, e.checkEntries, e.checkParked, e.checkLocks, e.checkLapses, e.checkMarks, e.checkWake)
 }
 
 func (e *examination) all(ctx context.Context, steps ...func(context.Context) error) error {

@@ -27,7 +27,7 @@ const (
 	// KindBadScore: a member whose score cannot be. It gets a new one.
 	KindBadScore Kind = "bad score"
 	// KindStuck: a task that waits for another one's end, which does not know of
-	// it. It becomes pending.
+	// it, or that is parked but is not to be found by its name. It becomes pending.
 	KindStuck Kind = "stuck"
 	// KindBadLock: a lock that cannot be read, or the end of a throttle that cannot
 	// come. It is let go of, or gets its end.
@@ -36,7 +36,7 @@ const (
 	// is gone. It is let go of. Servers do the same within minutes.
 	KindVoidLock Kind = "void lock"
 	// KindVoidMark: the end of a throttle, a cancellation or a progress of what is
-	// not there. It is removed.
+	// not there, or among the names of parked tasks what is none. It is removed.
 	KindVoidMark Kind = "void mark"
 	// KindBadMarker: a wake-up that is none. It is removed.
 	KindBadMarker Kind = "bad marker"

@@ -27,15 +27,14 @@ func digestOf(record string) string {
 
 func (d doctor) repair(ctx context.Context, f *Finding) error {
 	k := d.keys(f.Queue)
+	if f.Key == k.parked() && f.Kind != KindBadType {
+		return d.settled(d.mend(ctx, k, false, "entry", f.ID))
+	}
 	switch f.Kind {
 	case KindTwoStates, KindNoState, KindNoRecord, KindBadRecord, KindBadID, KindBadScore:
 		return d.place(ctx, k, f)
 	case KindStuck:
-		args, err := d.holding(ctx, k, f.ID)
-		if err != nil {
-			return err
-		}
-		return d.settled(d.mend(ctx, k, false, "held", args...))
+		return d.release(ctx, k, f.ID)
 	case KindBadLock, KindVoidLock:
 		return d.unlock(ctx, k, f.ID)
 	case KindVoidMark:
@@ -60,6 +59,22 @@ func (d doctor) settled(said int64, err error) error {
 		err = ErrNotRepaired
 	}
 	return err
+}
+
+// release has a task wait no longer that waits in vain.
+func (d doctor) release(ctx context.Context, k keys, id string) error {
+	held, err := d.holding(ctx, k, id)
+	if err != nil {
+		return err
+	}
+	if err := d.settled(d.mend(ctx, k, false, "held", held...)); err != nil {
+		return err
+	}
+	parked, err := d.parking(ctx, k, id)
+	if err != nil {
+		return err
+	}
+	return d.settled(d.mend(ctx, k, false, "parked", parked...))
 }
 
 func (d doctor) unlock(ctx context.Context, k keys, digest string) error {

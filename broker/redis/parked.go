@@ -1,9 +1,16 @@
 package redis
 
 import (
+	"context"
 	"slices"
+	"strconv"
+	"strings"
+
+	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
+	"github.com/nex-gen-tech/jobsy/task"
 )
 
 const (
@@ -57,4 +64,83 @@ func (p *place) leaseArgs(req *broker.LeaseRequest) []any {
 		args = append(args, name)
 	}
 	return args
+}
+
+// parkedID returns the id in an entry of the set parked, or "".
+func parkedID(entry string) string {
+	name, rest, _ := strings.Cut(entry, "\x01")
+	const before = 3 + 14 // priority, number
+	if name == "" || len(rest) < before+idLength+len("|0") || rest[before+idLength] != '|' {
+		return ""
+	}
+	if _, err := strconv.ParseUint(rest[:before]+rest[before+idLength+1:], 10, 63); err != nil {
+		return ""
+	}
+	return rest[before : before+idLength]
+}
+
+// checkEntries looks for what cannot be read by a name: the order within the set
+// holds for equal scores alone.
+func (e *examination) checkEntries(ctx context.Context) error {
+	return e.each(ctx, e.k.parked(), func(entry, score string) error {
+		switch {
+		case !goodID(parkedID(entry)):
+			return e.suspect(ctx, e.k.parked(), entry, KindVoidMark, "it is no parked task", "entry", entry)
+		case score != "0":
+			return e.suspect(ctx, e.k.parked(), entry, KindBadScore, "its score is "+score, "entry", entry)
+		}
+		return nil
+	})
+}
+
+// checkParked looks for the entries of the tasks that are parked.
+func (e *examination) checkParked(ctx context.Context) error {
+	for start := int64(0); ; start += broker.MaxBatch {
+		by := &goredis.ZRangeBy{
+			Min: strconv.Itoa(parked), Max: "(" + strconv.Itoa(held), Offset: start, Count: broker.MaxBatch,
+		}
+		ids, err := e.client.ZRangeByScore(ctx, e.k.scheduled(), by).Result()
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		entries, err := e.entries(ctx)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if entries[id] {
+				continue
+			}
+			args, err := e.parking(ctx, e.k, id)
+			if err != nil {
+				return err
+			}
+			if err := e.suspect(ctx, e.k.scheduled(), id, KindStuck, "it is parked, but under no name", "parked", args...); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// entries returns the ids in the set parked.
+func (e *examination) entries(ctx context.Context) (map[string]bool, error) {
+	ids := make(map[string]bool)
+	return ids, e.each(ctx, e.k.parked(), func(entry, _ string) error {
+		ids[parkedID(entry)] = true
+		return nil
+	})
+}
+
+// parking are the arguments of the mend script on a task that is parked.
+func (d doctor) parking(ctx context.Context, k keys, id string) ([]any, error) {
+	kept, err := d.client.HGet(ctx, k.tasks(), id).Result()
+	if err != nil && err != goredis.Nil {
+		return nil, err
+	}
+	decoded, _ := decodeID(id)
+	t, err := record.Decode(kept, decoded)
+	if err != nil {
+		t = new(task.Task) // of no name
+	}
+	return []any{id, digestOf(kept), t.Name}, nil
 }

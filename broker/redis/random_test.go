@@ -113,6 +113,7 @@ type modelled struct {
 
 	deliveries int
 	abandoned  bool // running, and nobody holds the lease
+	parked     bool
 }
 
 type held struct {
@@ -136,7 +137,7 @@ func newWorld(t *testing.T, b broker.Broker, steps int) *world {
 func (w *world) run() {
 	operations := []func(){
 		w.enqueue, w.enqueue, w.enqueueUnique, w.lease, w.lease, w.lease, w.settle, w.settle, w.settle,
-		w.settle, w.extend, w.cancel, w.prioritise, w.remove, w.rerun, w.pauseOrResume,
+		w.settle, w.extend, w.cancel, w.prioritise, w.remove, w.rerun, w.pauseOrResume, w.unpark,
 	}
 	for step := range w.steps {
 		operations[w.random.IntN(len(operations))]()
@@ -240,8 +241,56 @@ func (w *world) holder(key string) uuid.UUID {
 	return uuid.Nil
 }
 
-// leasable returns the tasks that a lease call would get, after it has promoted
-// what is due.
+// parkedTasks returns those that a worker who handles their name gets before what
+// is pending, but perhaps not with its first call.
+func (w *world) parkedTasks() (ids []uuid.UUID) {
+	for _, id := range w.order {
+		if m := w.tasks[id]; m != nil && m.parked && !w.paused {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// unpark leases parked tasks alone, by a worker that has learned of their name.
+func (w *world) unpark() {
+	ids := w.parkedTasks()
+	for _, m := range w.tasks {
+		if m.status == task.StatusPending || m.over && !m.parked && !m.status.Ended() {
+			return
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	w.workers++
+	most := 1 + w.random.IntN(4)
+	w.did("unpark %d of %d", most, len(ids))
+	ctx, cancel := context.WithTimeout(w.Context(), 10*time.Second)
+	defer cancel()
+	leases, err := w.Lease(ctx, broker.LeaseRequest{Worker: fmt.Sprint("w", w.workers), Queues: []string{task.DefaultQueue}, Max: most, Duration: never})
+	if len(leases) != min(most, len(ids)) {
+		w.Errorf("Lease returned %d tasks and %v, want %d parked ones", len(leases), err, min(most, len(ids)))
+		return
+	}
+	for i, l := range leases {
+		if m := w.tasks[l.ID]; m == nil || !m.parked || i > 0 && w.tasks[leases[i-1].ID].priority < m.priority {
+			w.Errorf("leased %s, which is not parked or comes too late: %+v", l.ID, m)
+			return
+		}
+	}
+	for _, id := range ids {
+		last := w.tasks[leases[len(leases)-1].ID]
+		leased := slices.ContainsFunc(leases, func(l broker.Lease) bool { return l.ID == id })
+		if !leased && w.tasks[id].priority > last.priority {
+			w.Errorf("left %+v parked, and leased %+v", *w.tasks[id], *last)
+		}
+	}
+	w.took(leases, false)
+}
+
+// leasable returns the tasks that a lease call would get that handles no parked
+// one, after it has promoted what is due.
 func (w *world) leasable() (expired, pending []uuid.UUID) {
 	if w.paused {
 		return nil, nil
@@ -254,7 +303,7 @@ func (w *world) leasable() (expired, pending []uuid.UUID) {
 			expired = append(expired, id)
 		case m.status == task.StatusPending:
 			pending = append(pending, id)
-		case (m.status == task.StatusScheduled || m.status == task.StatusRetrying) && m.over:
+		case (m.status == task.StatusScheduled || m.status == task.StatusRetrying) && m.over && !m.parked:
 			m.status, m.sure, m.turn = task.StatusPending, false, 1
 			pending = append(pending, id)
 		}
@@ -276,12 +325,23 @@ func (w *world) lease() {
 	w.did("lease %d, soon over %t", most, soon)
 	ctx, cancel := context.WithTimeout(w.Context(), w.patience(expired, pending))
 	defer cancel()
-	leases, err := w.Lease(ctx, broker.LeaseRequest{Worker: fmt.Sprint("w", w.workers), Queues: []string{task.DefaultQueue}, Max: most, Duration: lasts})
+	leases, err := w.Lease(ctx, broker.LeaseRequest{
+		Worker: fmt.Sprint("w", w.workers), Queues: []string{task.DefaultQueue}, Max: most, Duration: lasts,
+		Handles: func(string) bool { return false },
+	})
 	if want := min(most, len(expired)+len(pending)); len(leases) != want {
 		w.Errorf("Lease returned %d tasks and %v, want %d", len(leases), err, want)
 		return
 	}
 	w.checkOrder(leases, expired, pending)
+	w.took(leases, soon)
+	if soon {
+		w.pass()
+	}
+}
+
+// took notes leases that are soon over, or not.
+func (w *world) took(leases []broker.Lease, soon bool) {
 	for _, l := range leases {
 		m := w.tasks[l.ID]
 		if l.Token <= m.token {
@@ -290,15 +350,12 @@ func (w *world) lease() {
 		if l.Cancelled != m.doomed {
 			w.Errorf("Cancelled is %t, want %t", l.Cancelled, m.doomed)
 		}
-		m.status, m.over, m.token, m.abandoned = task.StatusRunning, soon, l.Token, false
+		m.status, m.over, m.token, m.abandoned, m.parked = task.StatusRunning, soon, l.Token, false, false
 		m.deliveries++
 		if l.Deliveries != m.deliveries {
 			w.Errorf("the lease of %s is delivery %d, want %d", l.ID, l.Deliveries, m.deliveries)
 		}
 		w.leases = append(w.leases, held{l, l.Token})
-	}
-	if soon {
-		w.pass()
 	}
 }
 
@@ -367,6 +424,7 @@ func (w *world) settle() {
 	if status == task.StatusPending && !soon {
 		o.Delay = 0
 	}
+	o.Parked = status == task.StatusScheduled && w.random.IntN(2) == 0
 	w.did("settle %s as %s, soon %t, held %t", h.lease.ID, status, soon, holds)
 	errs := w.Settle(w.Context(), []broker.Outcome{o})
 	if lost := errs != nil && errors.Is(errs[0], task.ErrLeaseLost); lost == holds || errs != nil && !lost {
@@ -376,9 +434,11 @@ func (w *world) settle() {
 		return
 	}
 	if m.doomed && status != task.StatusCompleted {
-		status, soon = task.StatusCancelled, true
+		status, soon, o.Parked = task.StatusCancelled, true, false
 	}
-	m.become(status, soon)
+	if m.become(status, soon); o.Parked {
+		m.parked, m.deliveries = true, h.lease.Deliveries-1
+	}
 	if status.Ended() {
 		m.key = ""
 	}
@@ -478,7 +538,7 @@ func (w *world) cancel() {
 		m.doomed = true
 	default:
 		w.want("cancel", errs, nil)
-		m.status, m.key = task.StatusCancelled, ""
+		m.status, m.key, m.parked = task.StatusCancelled, "", false
 		w.passAndForget(id, m, true)
 	}
 }
@@ -549,6 +609,9 @@ func (w *world) again(id uuid.UUID, m *modelled) {
 	if m.status != task.StatusPending {
 		m.sure = false
 	}
+	if m.parked {
+		m.parked, m.deliveries = false, 0
+	}
 	m.status, m.over = task.StatusPending, false
 }
 
@@ -587,7 +650,7 @@ func (w *world) compare() {
 			continue
 		}
 		t, err := w.inspector.Task(w.Context(), task.DefaultQueue, id)
-		if err == nil && m.status == task.StatusScheduled && m.over && t.Status == task.StatusPending {
+		if err == nil && m.status == task.StatusScheduled && m.over && !m.parked && t.Status == task.StatusPending {
 			// On a real clock its time had come before it was enqueued.
 			want[m.status]--
 			m.status, m.sure, m.turn = task.StatusPending, false, 1
