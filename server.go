@@ -379,6 +379,12 @@ func (s *Server) Run(ctx context.Context) error {
 // broker is away, which helps nobody.
 func (s *Server) Healthy() error { return s.engine.Healthy() }
 
+// Overdue returns how many handlers go on ten seconds and more after their contexts
+// have ended, as of the last look, one every five seconds. They keep their slots
+// until they return; the log has their stacks. It asks nobody, so it is cheap, and
+// may be called concurrently.
+func (s *Server) Overdue() int { return s.engine.Overdue() }
+
 func (s *Server) start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

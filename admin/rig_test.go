@@ -69,6 +69,8 @@ var features = map[string]func(*feature){
 	"explain what waits":        explainWaiting,
 	"explain what runs":         explainRunning,
 	"explain a lapsed lease":    explainLapsed,
+	"explain an overdue one":    explainOverdue,
+	"explain a parked one":      explainParked,
 	"explain a unique task":     explainUnique,
 	"pause":                     pauseAndResume,
 	"dead letters":              deadLetters,
