@@ -269,11 +269,11 @@ func (e *explainer) unhandled() {
 	if parked {
 		r.Code, r.Text = ReasonParked, "it is parked, and waits for"
 	}
-	r.Text += fmt.Sprintf(" a server that handles tasks named %q: none of those of queue %q that live does", e.task.Name, e.queue)
+	r.Text += fmt.Sprintf(" a server that handles tasks named %q: ", e.task.Name)
 	if servers == 0 {
-		r.Text += ", for there is none"
+		r.Text += fmt.Sprintf("none that lives works on queue %q", e.queue)
 	} else {
-		r.Text += " (" + e.crew.who() + ")"
+		r.Text += fmt.Sprintf("those that live and work on queue %q do not (%s)", e.queue, e.crew.who())
 	}
 	e.add(r)
 }

@@ -133,7 +133,7 @@ func explainParked(f *feature) {
 	lease := f.lease()
 	parked := broker.Outcome{Lease: lease, Status: task.StatusScheduled, Parked: true}
 	f.must(errors.Join(f.broker.Settle(f.Context(), []broker.Outcome{parked})...))
-	if r := f.because(sent, admin.ReasonParked); r.Count != 0 || !strings.Contains(r.Text, "there is none") {
+	if r := f.because(sent, admin.ReasonParked); r.Count != 0 || !strings.Contains(r.Text, "none that lives works on queue") {
 		f.Errorf("without a server: %+v", r)
 	}
 	for i := range 7 {
