@@ -152,6 +152,27 @@ func explainParked(f *feature) {
 	f.because(sent, admin.ReasonNext)
 }
 
+// A server that has no handler for a task's name parks it, and with a handler of
+// unknown names takes it.
+func explainUnknownName(f *feature) {
+	var server *jobsy.Server
+	f.serve(func(s *jobsy.Server) {
+		server = s
+		s.HandleFunc("other", func(context.Context, *task.Task) error { return nil })
+	})
+	sent := f.enqueue(f.task(""))
+	f.eventually("it is parked, and its server listed", func() bool {
+		e, err := f.admin.Explain(f.Context(), sent)
+		f.must(err)
+		return e.Reasons[0].Code == admin.ReasonParked && e.Reasons[0].Count == 1
+	})
+	if r := f.because(sent, admin.ReasonParked); !strings.Contains(r.Text, f.server().Name) {
+		f.Errorf("its server is not named: %+v", r)
+	}
+	server.HandleUnknown(func(context.Context, *task.Task) error { return nil })
+	f.wait(sent, task.StatusCompleted)
+}
+
 func explainLapsed(f *feature) {
 	sent := f.enqueue(f.task(""))
 	req := broker.LeaseRequest{Worker: "dies", Queues: []string{f.queue}, Max: 1, Duration: time.Millisecond}

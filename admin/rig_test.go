@@ -71,6 +71,7 @@ var features = map[string]func(*feature){
 	"explain a lapsed lease":    explainLapsed,
 	"explain an overdue one":    explainOverdue,
 	"explain a parked one":      explainParked,
+	"explain an unknown name":   explainUnknownName,
 	"explain a unique task":     explainUnique,
 	"pause":                     pauseAndResume,
 	"dead letters":              deadLetters,
