@@ -46,6 +46,23 @@ func ExampleServer_HandleFunc() {
 	// Output: resize, attempt 1: cat.png
 }
 
+// A handler of one's own for names that have none.
+func ExampleServer_HandleUnknown() {
+	ctx, cancel := context.WithCancel(context.Background())
+	server := jobsy.NewServer(nil, &jobsy.ServerOptions{Concurrency: 1})
+	server.HandleFunc("email", func(context.Context, *task.Task) error { fmt.Println("sent"); return nil })
+	server.HandleUnknown(func(_ context.Context, t *task.Task) error {
+		fmt.Println("nobody knows", t.Name)
+		cancel()
+		return jobsy.SkipRetry(errors.New("no such task: " + t.Name))
+	})
+	_ = server.Client().Enqueue(ctx, task.New("email", nil), task.New("emial", nil))
+	_ = server.Run(ctx)
+	// Output:
+	// sent
+	// nobody knows emial
+}
+
 // Middleware wraps every handler.
 func ExampleServer_Use() {
 	ctx, cancel := context.WithCancel(context.Background())

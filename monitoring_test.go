@@ -2,6 +2,7 @@ package jobsy_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -52,6 +53,46 @@ func TestServersTellWhatRuns(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// A handler that ignores its ended context is told of until it returns, and Cancel
+// does no more than decide what the task becomes then.
+func TestOverdueHandlersAreTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, release := memory.New(nil), make(chan struct{})
+		r := start(t, b, b, &jobsy.ServerOptions{Concurrency: 2}, func(s *jobsy.Server) {
+			s.HandleFunc("stubborn", func(context.Context, *task.Task) error { <-release; return errors.New("late") })
+		})
+		defer r.stop()
+		operator, sent := admin.New(b, nil), task.New("stubborn", nil)
+		sent.Timeout = time.Minute
+		r.enqueue(sent)
+		overdue := func(want int, code admin.ReasonCode) {
+			t.Helper()
+			servers, err := operator.Servers(t.Context())
+			if err != nil || len(servers) != 1 || servers[0].Overdue != want || r.server.Overdue() != want {
+				t.Errorf("%d handlers are overdue, the servers %+v, %v; want %d", r.server.Overdue(), servers, err, want)
+			}
+			why, err := operator.Explain(t.Context(), sent)
+			if err != nil || why.Reasons[0].Code != code || want > 0 && why.Reasons[0].Server != servers[0].Name {
+				t.Errorf("explained by %+v, %v; want %s", why.Reasons, err, code)
+			}
+		}
+		pass(time.Minute + 5*time.Second)
+		overdue(0, admin.ReasonRunning)
+		pass(20 * time.Second)
+		overdue(1, admin.ReasonOverdue)
+		if err := r.client.Cancel(t.Context(), sent); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Hour)
+		overdue(1, admin.ReasonOverdue)
+		close(release)
+		pass(20 * time.Second)
+		overdue(0, admin.ReasonEnded)
+		r.want(sent, task.StatusCancelled, 1)
 	})
 }
 

@@ -92,7 +92,8 @@ type Server struct {
 	other func(*task.Task) (engine.Handler, bool)
 
 	mu       sync.RWMutex
-	handlers map[string]Handler // wrapped once Run has begun
+	handlers map[string]Handler // wrapped once Run has begun, as is unknown
+	unknown  Handler            // of the names that have none; nil: there is none
 	backoffs map[string]task.Backoff
 	use      []Middleware
 	started  bool
@@ -208,11 +209,36 @@ func (s *Server) HandleFunc(name string, fn func(ctx context.Context, t *task.Ta
 		s.refuse(err)
 		return
 	}
-	s.handlers[name] = fn
-	if s.started {
-		s.handlers[name] = s.wrap(fn)
-		s.engine.Reconsider()
+	s.handlers[name] = s.added(fn)
+}
+
+// HandleUnknown registers the handler of the tasks whose names have none of their
+// own. Without it such tasks wait for a server that handles their name; with it
+// this server takes all there are, those that wait so included. A nil handler, or a
+// second one, is an error that Run returns; once Run has begun, it is logged, and
+// the first handler stays.
+func (s *Server) HandleUnknown(fn func(ctx context.Context, t *task.Task) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case fn == nil:
+		s.refuse(&task.FieldError{Field: "handler", Rule: "must not be nil", Value: "nil for unknown names"})
+	case s.unknown != nil:
+		s.refuse(&task.FieldError{Field: "handler", Rule: "must be registered once", Value: "two for unknown names"})
+	default:
+		s.unknown = s.added(fn)
 	}
+}
+
+// added returns a new handler as it is to be kept, and has a running server ask for
+// the tasks that it did not handle before.
+func (s *Server) added(h Handler) Handler {
+	if !s.started {
+		return h
+	}
+	h = s.wrap(h)
+	s.engine.Reconsider()
+	return h
 }
 
 func (s *Server) setBackoff(name string, backoff task.Backoff) {
@@ -282,6 +308,9 @@ func (s *Server) wrap(h Handler) Handler {
 func (s *Server) find(t *task.Task) (engine.Handler, bool) {
 	s.mu.RLock()
 	h, ok := s.handlers[t.Name]
+	if !ok && s.unknown != nil {
+		h, ok = s.unknown, true
+	}
 	s.mu.RUnlock()
 	if !ok && s.other != nil {
 		return s.other(t)
@@ -300,7 +329,7 @@ func (s *Server) handles(name string) bool {
 func (s *Server) names() (names []string, others bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return slices.Sorted(maps.Keys(s.handlers)), s.other != nil
+	return slices.Sorted(maps.Keys(s.handlers)), s.unknown != nil || s.other != nil
 }
 
 // Run works until ctx ends, then drains: it fetches nothing more, waits for the
@@ -333,6 +362,12 @@ func (s *Server) Run(ctx context.Context) error {
 // broker is away, which helps nobody.
 func (s *Server) Healthy() error { return s.engine.Healthy() }
 
+// Overdue returns how many handlers go on ten seconds and more after their contexts
+// have ended, as of the last look, one every five seconds. They keep their slots
+// until they return; the log has their stacks. It asks nobody, so it is cheap, and
+// may be called concurrently.
+func (s *Server) Overdue() int { return s.engine.Overdue() }
+
 func (s *Server) start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -345,6 +380,9 @@ func (s *Server) start() error {
 	s.started = true
 	for name, h := range s.handlers {
 		s.handlers[name] = s.wrap(h)
+	}
+	if s.unknown != nil {
+		s.unknown = s.wrap(s.unknown)
 	}
 	return nil
 }

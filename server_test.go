@@ -314,6 +314,57 @@ func TestServerKeepsAnUnknownName(t *testing.T) {
 	})
 }
 
+// A handler of unknown names gets those that have none of their own, and once
+// registered also what is parked.
+func TestServerHandlesUnknownNames(t *testing.T) {
+	t.Parallel()
+	for name, late := range map[string]bool{"before Run": false, "while it runs": true} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			note := func(by string) jobsy.Handler {
+				return func(_ context.Context, t *task.Task) error { got = append(got, by+" "+t.Name); return nil }
+			}
+			inBubble(t, nil, func(s *jobsy.Server) {
+				s.Use(func(next jobsy.Handler) jobsy.Handler {
+					return func(ctx context.Context, t *task.Task) error { got = append(got, "around"); return next(ctx, t) }
+				})
+				s.HandleFunc("known", note("own"))
+				if !late {
+					s.HandleUnknown(note("any"))
+				}
+			}, func(r *rig) {
+				work := r.enqueue(task.New("unheard of", nil))
+				if late {
+					r.want(work, task.StatusScheduled, 0)
+					r.server.HandleUnknown(note("any"))
+					r.server.HandleUnknown(note("refused"))
+					synctest.Wait()
+				}
+				r.want(work, task.StatusCompleted, 1)
+				r.want(r.enqueue(task.New("known", nil)), task.StatusCompleted, 1)
+				if want := []string{"around", "any unheard of", "around", "own known"}; !slices.Equal(got, want) {
+					r.t.Errorf("called %v, want %v", got, want)
+				}
+			})
+		})
+	}
+}
+
+// A server with a handler of unknown names reports that it takes any.
+func TestServerReportsThatItHandlesAnyName(t *testing.T) {
+	inBubble(t, nil, func(s *jobsy.Server) {
+		ok := func(context.Context, *task.Task) error { return nil }
+		s.HandleFunc("known", ok)
+		s.HandleUnknown(ok)
+	}, func(r *rig) {
+		synctest.Wait()
+		servers, _, err := r.broker.Servers(r.t.Context(), "", 10)
+		if err != nil || len(servers) != 1 || !servers[0].AnyName || !slices.Equal(servers[0].Handlers, []string{"known"}) {
+			r.t.Errorf("reported as %+v, %v", servers, err)
+		}
+	})
+}
+
 // Tasks of an unknown name wait without being looked at, until a server knows it:
 // by its next deployment, or by a handler that is registered later.
 func TestUnknownNamesCostNothing(t *testing.T) {
@@ -592,6 +643,8 @@ func TestServerRefusesBadRegistrations(t *testing.T) {
 		`handler name must not be empty`:                             func(s *jobsy.Server) { s.HandleFunc("", ok) },
 		`handler name must be registered once, got "a" twice`:        func(s *jobsy.Server) { s.HandleFunc("a", ok); s.HandleFunc("a", ok) },
 		`handler name must not contain control characters, got "\n"`: func(s *jobsy.Server) { s.HandleFunc("\n", ok) },
+		`handler must not be nil, got nil for unknown names`:         func(s *jobsy.Server) { s.HandleUnknown(nil) },
+		`handler must be registered once, got two for unknown names`: func(s *jobsy.Server) { s.HandleUnknown(ok); s.HandleUnknown(ok) },
 		`middleware must not be nil`:                                 func(s *jobsy.Server) { s.Use(nil) },
 	} {
 		s := jobsy.NewServer(nil, nil)

@@ -15,22 +15,46 @@ import (
 // ReasonCode tells reasons apart.
 type ReasonCode string
 
-// The reasons why a task does not run.
+// The reasons why a task does not run, and for ReasonRunning and ReasonOverdue
+// where it does.
 const (
-	ReasonUnknown  ReasonCode = "unknown"    // there is no such task, any more or in that queue
-	ReasonEnded    ReasonCode = "ended"      // At: when
-	ReasonRunning  ReasonCode = "running"    // it does; At: until when its lease lasts; Server: who has it
-	ReasonLapsed   ReasonCode = "lapsed"     // its worker has been silent since At; it is handed out next
-	ReasonNotDue   ReasonCode = "not due"    // At: when it is
-	ReasonRetrying ReasonCode = "retrying"   // At: when its next attempt is due
-	ReasonUnique   ReasonCode = "unique"     // Other: the task that has to end before
-	ReasonParked   ReasonCode = "parked"     // those that leased it have no handler for its name; one that has gets it
-	ReasonAhead    ReasonCode = "ahead"      // Count: how many go before it
-	ReasonPaused   ReasonCode = "paused"     // its queue hands out nothing
-	ReasonNoServer ReasonCode = "no server"  // no server that lives works on its queue
-	ReasonNoName   ReasonCode = "no handler" // no server of its queue that lives handles its name
-	ReasonBusy     ReasonCode = "busy"       // Count: how many tasks the servers hold that would run it
-	ReasonNext     ReasonCode = "next"       // nothing stands against it: a server is about to take it
+	// ReasonUnknown: there is no such task, any more or in that queue.
+	ReasonUnknown ReasonCode = "unknown"
+	// ReasonEnded: it has ended. At: when.
+	ReasonEnded ReasonCode = "ended"
+	// ReasonRunning: it runs. At: until when its lease lasts. Server: who has it.
+	ReasonRunning ReasonCode = "running"
+	// ReasonOverdue: it runs, and its handler goes on although its context ended ten
+	// seconds ago and more, by timeout, deadline, cancellation or a lost lease.
+	// Nothing but the handler, or the end of its process, ends that. At and Server as
+	// of ReasonRunning.
+	ReasonOverdue ReasonCode = "overdue"
+	// ReasonLapsed: its worker has been silent since At; it is handed out next.
+	ReasonLapsed ReasonCode = "lapsed"
+	// ReasonNotDue: it waits for its time. At: when it is due.
+	ReasonNotDue ReasonCode = "not due"
+	// ReasonRetrying: an attempt failed. At: when the next one is due.
+	ReasonRetrying ReasonCode = "retrying"
+	// ReasonUnique: another task has to end before it. Other: which.
+	ReasonUnique ReasonCode = "unique"
+	// ReasonAhead: others go before it. Count: how many.
+	ReasonAhead ReasonCode = "ahead"
+	// ReasonPaused: its queue hands out nothing.
+	ReasonPaused ReasonCode = "paused"
+	// ReasonNoServer: no server that lives works on its queue.
+	ReasonNoServer ReasonCode = "no server"
+	// ReasonNoName: no server of its queue that lives handles its name. Count: how
+	// many servers the queue has.
+	ReasonNoName ReasonCode = "no handler"
+	// ReasonParked: as ReasonNoName, and a server that did not know its name has put
+	// it aside: it waits, without a time, for one that does. Count: how many servers
+	// the queue has, perhaps none.
+	ReasonParked ReasonCode = "parked"
+	// ReasonBusy: the servers that would run it have no slot free. Count: how many
+	// tasks they hold.
+	ReasonBusy ReasonCode = "busy"
+	// ReasonNext: nothing stands against it. A server is about to take it.
+	ReasonNext ReasonCode = "next"
 )
 
 // Reason is one thing that keeps a task from running.
@@ -54,8 +78,10 @@ type Explanation struct {
 }
 
 // Explain tells why a task does not run: all that stands against it, each with
-// what would change it. It looks several times, so that what moves meanwhile may
-// not fit together, and it makes a bounded number of calls.
+// what would change it. That no server handles its name comes first: whatever else
+// passes, it does not run before one does. What servers say of themselves may be 5
+// seconds old, or 15 of one that is idle. It looks several times, so that what moves
+// meanwhile may not fit together, and it makes a bounded number of calls.
 func (c *Client) Explain(ctx context.Context, t *task.Task) (Explanation, error) {
 	monitor, err := optional[broker.Monitor](c)
 	if err != nil {
@@ -92,6 +118,8 @@ type explainer struct {
 	standing broker.Standing
 	task     *task.Task
 	queue    string
+	servers  []broker.ServerInfo // that live
+	crew     crew
 	reasons  []Reason
 }
 
@@ -111,19 +139,21 @@ func (e *explainer) explain(ctx context.Context) error {
 		e.ended()
 		return nil
 	}
-	servers, err := e.client.Servers(ctx)
-	if err != nil {
+	var err error
+	if e.servers, err = e.client.Servers(ctx); err != nil {
 		return err
 	}
+	e.crew = newCrew(e.servers, e.queue, e.task.Name)
 	if e.task.Status == task.StatusRunning {
-		e.running(servers)
+		e.running()
 		return nil
 	}
+	e.unhandled()
 	e.waiting()
 	if err := e.paused(ctx); err != nil {
 		return err
 	}
-	e.served(servers)
+	e.unserved()
 	if e.task.Status == task.StatusPending && e.standing.Ahead > 0 {
 		e.ahead()
 	}
@@ -148,35 +178,50 @@ func (e *explainer) ended() {
 // maxReason bounds the error that a reason quotes, in bytes.
 const maxReason = 800
 
-func (e *explainer) running(servers []broker.ServerInfo) {
-	worker, since := holder(servers, e.task.ID)
-	r := Reason{Code: ReasonRunning, Text: "it is running", At: e.standing.Expires, Server: worker, Hint: "jobsy.Client.Cancel calls it off"}
-	if !r.At.IsZero() && !r.At.After(e.standing.Now) {
-		r.Code, r.Hint = ReasonLapsed, "a server of the queue that has a free slot takes it over"
-		r.Text = fmt.Sprintf("its lease ran out %s ago: its server has died or is cut off, and the task is handed out before others", e.in(r.At))
-		e.add(r)
-		e.served(servers)
+func (e *explainer) running() {
+	expires := e.standing.Expires
+	if !expires.IsZero() && !expires.After(e.standing.Now) {
+		e.lapsed()
 		return
 	}
-	if worker != "" {
-		r.Text += fmt.Sprintf(" on %s since %s", worker, stamp(since))
+	on, run := e.holder()
+	r := Reason{Code: ReasonRunning, Text: "it is running", At: expires, Server: on, Hint: "jobsy.Client.Cancel calls it off"}
+	if on != "" {
+		r.Text += fmt.Sprintf(" on %s since %s", on, stamp(run.Since))
 	}
-	if !r.At.IsZero() {
-		r.Text += fmt.Sprintf("; its lease lasts until %s, and is extended while its server lives", stamp(r.At))
+	switch {
+	case run.Overdue:
+		r.Code = ReasonOverdue
+		r.Text += ", and its handler ignores that its context has ended: it keeps its slot, and cancelling the task changes nothing, until it returns"
+		r.Hint = "the handler has to obey its context, or its process be restarted; the log of its server has the handler's stack"
+	case !expires.IsZero():
+		r.Text += fmt.Sprintf("; its lease lasts until %s, and is extended while its server lives", stamp(expires))
 	}
 	e.add(r)
 }
 
-// holder returns the server that runs a task, and since when.
-func holder(servers []broker.ServerInfo, id uuid.UUID) (name string, since time.Time) {
-	for i := range servers {
-		for _, r := range servers[i].Running {
-			if r.ID == id {
-				return servers[i].Name, r.Since
+// lapsed is about a task whose lease has run out.
+func (e *explainer) lapsed() {
+	e.unhandled()
+	at := e.standing.Expires
+	e.add(Reason{
+		Code: ReasonLapsed, At: at, Hint: "a server of the queue that has a free slot takes it over",
+		Text: fmt.Sprintf("its lease ran out %s ago: its server has died or is cut off, and the task is handed out before others", e.in(at)),
+	})
+	e.unserved()
+}
+
+// holder returns the server that runs the task, and what it says of that. Should
+// several, the one that began last has the lease: the others have lost theirs.
+func (e *explainer) holder() (name string, run broker.RunningTask) {
+	for i := range e.servers {
+		for _, r := range e.servers[i].Running {
+			if r.ID == e.task.ID && r.Queue == e.queue && !r.Since.Before(run.Since) {
+				name, run = e.servers[i].Name, r
 			}
 		}
 	}
-	return "", time.Time{}
+	return name, run
 }
 
 // waiting is about a task that waits for its time, or for another task.
@@ -188,12 +233,6 @@ func (e *explainer) waiting() {
 			Code: ReasonUnique, Other: e.standing.Behind,
 			Text: fmt.Sprintf("it waits for the end of task %s, for only one of them may run (task.Latest)", e.standing.Behind),
 			Hint: "jobsy.Client.Cancel ends the other one",
-		})
-	case e.standing.Parked:
-		e.add(Reason{
-			Code: ReasonParked,
-			Text: fmt.Sprintf("it is parked: the server that leased it has no handler for tasks named %q; it goes to the next that has one", e.task.Name),
-			Hint: "deploy a server that registers a handler for the name",
 		})
 	case e.task.Status == task.StatusRetrying && at.After(e.standing.Now):
 		e.add(Reason{
@@ -217,36 +256,42 @@ func (e *explainer) paused(ctx context.Context) error {
 	return err
 }
 
-// served is about the servers that would run it.
-func (e *explainer) served(servers []broker.ServerInfo) {
-	takes, knows, slots, held := 0, 0, 0, 0
-	for i := range servers {
-		s := &servers[i]
-		if s.Queues[e.queue] == 0 || s.Stopping {
-			continue
-		}
-		takes++
-		if s.Handles(e.task.Name) {
-			knows, slots, held = knows+1, slots+s.Concurrency, held+s.Busy
-		}
+// unhandled is about a task whose name no server of its queue handles.
+func (e *explainer) unhandled() {
+	parked, servers := e.standing.Parked, len(e.crew.names)
+	if e.crew.able > 0 || servers == 0 && !parked {
+		return
 	}
-	switch {
-	case takes == 0:
+	r := Reason{
+		Code: ReasonNoName, Count: servers, Text: "it needs",
+		Hint: "deploy a server of the queue that registers a handler for the name, or admin.Client.Move to a queue that has one",
+	}
+	if parked {
+		r.Code, r.Text = ReasonParked, "it is parked, and waits for"
+	}
+	r.Text += fmt.Sprintf(" a server that handles tasks named %q: ", e.task.Name)
+	if servers == 0 {
+		r.Text += fmt.Sprintf("none that lives works on queue %q", e.queue)
+	} else {
+		r.Text += fmt.Sprintf("those that live and work on queue %q do not (%s)", e.queue, e.crew.who())
+	}
+	e.add(r)
+}
+
+// unserved is about servers that there are not, or that have no slot free.
+func (e *explainer) unserved() {
+	due := e.task.Status == task.StatusPending || e.standing.Parked
+	switch c := &e.crew; {
+	case len(c.names) == 0 && !e.standing.Parked:
 		e.add(Reason{
 			Code: ReasonNoServer,
-			Text: fmt.Sprintf("none of the %d servers that live works on queue %q", len(servers), e.queue),
+			Text: fmt.Sprintf("none of the %d servers that live works on queue %q", c.alive, e.queue),
 			Hint: "start a server with the queue in ServerOptions.Queues, or admin.Client.Move to a queue that has one",
 		})
-	case knows == 0:
+	case c.able > 0 && c.held >= c.slots && due:
 		e.add(Reason{
-			Code: ReasonNoName,
-			Text: fmt.Sprintf("none of the %d servers of queue %q handles tasks named %q", takes, e.queue, e.task.Name),
-			Hint: "deploy a server that registers a handler for the name",
-		})
-	case held >= slots && e.task.Status == task.StatusPending:
-		e.add(Reason{
-			Code: ReasonBusy, Count: held,
-			Text: fmt.Sprintf("the servers that would run it, %d, hold %d tasks and run %d at once", knows, held, slots),
+			Code: ReasonBusy, Count: c.held,
+			Text: fmt.Sprintf("the servers that would run it, %d, hold %d tasks and run %d at once", c.able, c.held, c.slots),
 			Hint: "more servers, or a greater ServerOptions.Concurrency",
 		})
 	}

@@ -50,7 +50,8 @@ func explainWaiting(f *feature) {
 	f.enqueue(f.task("first"), f.task("second"), low, delayed)
 	f.because(delayed, admin.ReasonNotDue, admin.ReasonNoServer)
 	f.beats(f.queue, func(s *broker.ServerInfo) { s.Handlers = []string{"other"} })
-	f.because(delayed, admin.ReasonNotDue, admin.ReasonNoName)
+	f.because(delayed, admin.ReasonNoName, admin.ReasonNotDue)
+	f.because(low, admin.ReasonNoName, admin.ReasonAhead)
 	f.beats(f.queue, nil)
 	if r := f.because(delayed, admin.ReasonNotDue); r.At.Sub(delayed.RunAt).Abs() > time.Millisecond {
 		f.Errorf("it is due at %s, want %s", r.At, delayed.RunAt)
@@ -67,17 +68,6 @@ func explainWaiting(f *feature) {
 	f.because(low, admin.ReasonBusy)
 	f.beats(f.queue, func(s *broker.ServerInfo) { s.Stopping = true })
 	f.because(low, admin.ReasonNoServer)
-}
-
-func explainParked(f *feature) {
-	sent := f.enqueue(f.task("unknown"))
-	leases, err := f.broker.Lease(f.Context(), broker.LeaseRequest{Worker: f.queue, Queues: []string{f.queue}, Max: 1, Duration: time.Minute})
-	f.must(err)
-	f.must(errors.Join(f.broker.Settle(f.Context(), []broker.Outcome{{Lease: leases[0], Status: task.StatusScheduled, Parked: true}})...))
-	f.beats(f.queue, func(s *broker.ServerInfo) { s.Handlers = []string{"other"} })
-	f.because(sent, admin.ReasonParked, admin.ReasonNoName)
-	f.beats(f.queue, nil)
-	f.because(sent, admin.ReasonParked)
 }
 
 func explainRunning(f *feature) {
@@ -107,6 +97,82 @@ func explainRunning(f *feature) {
 	}
 }
 
+// The handler of a lease that was lost may go on beside the one that has it: which
+// of the two is asked for is told by when they began.
+func explainOverdue(f *feature) {
+	sent := f.enqueue(f.task(""))
+	_, err := f.broker.Lease(f.Context(), broker.LeaseRequest{Worker: "w", Queues: []string{f.queue}, Max: 1, Duration: time.Minute})
+	f.must(err)
+	runs := func(since time.Duration, overdue bool) func(*broker.ServerInfo) {
+		return func(s *broker.ServerInfo) {
+			s.Running = []broker.RunningTask{{ID: sent.ID, Name: "work", Queue: f.queue, Since: time.Now().Add(-since), Overdue: overdue}}
+		}
+	}
+	first, second := f.queue+"-1", f.queue+"-2"
+	f.beats(first, runs(time.Minute, true))
+	r := f.because(sent, admin.ReasonOverdue)
+	if r.Server != first || r.At.IsZero() || !strings.Contains(r.Text, "on "+first) || !strings.Contains(r.Text, "cancelling the task changes nothing") {
+		f.Errorf("its handler is overdue: %+v", r)
+	}
+	if strings.Contains(r.Hint, "Cancel") || !strings.Contains(r.Hint, "restarted") || !strings.Contains(r.Hint, "stack") {
+		f.Errorf("what helps: %s", r.Hint)
+	}
+	f.beats(second, runs(time.Second, false))
+	if r := f.because(sent, admin.ReasonRunning); r.Server != second {
+		f.Errorf("it runs on %q, want the one that began last", r.Server)
+	}
+	f.beats(first, nil)
+	f.beats(second, runs(time.Second, true))
+	if r := f.because(sent, admin.ReasonOverdue); r.Server != second {
+		f.Errorf("its handler is overdue on %q", r.Server)
+	}
+}
+
+func explainParked(f *feature) {
+	sent := f.enqueue(f.task(""))
+	lease := f.lease()
+	parked := broker.Outcome{Lease: lease, Status: task.StatusScheduled, Parked: true}
+	f.must(errors.Join(f.broker.Settle(f.Context(), []broker.Outcome{parked})...))
+	if r := f.because(sent, admin.ReasonParked); r.Count != 0 || !strings.Contains(r.Text, "none that lives works on queue") {
+		f.Errorf("without a server: %+v", r)
+	}
+	for i := range 7 {
+		f.beats(fmt.Sprintf("%s-%d", f.queue, i), func(s *broker.ServerInfo) { s.Handlers = []string{"other"} })
+	}
+	r := f.because(sent, admin.ReasonParked)
+	if all := f.queue + "-3, " + f.queue + "-4 and 2 more"; r.Count != 7 || !strings.Contains(r.Text, `"work"`) || !strings.Contains(r.Text, all) {
+		f.Errorf("with servers that do not know it: %+v", r)
+	}
+	f.must(f.admin.Pause(f.Context(), f.queue))
+	f.because(sent, admin.ReasonParked, admin.ReasonPaused)
+	f.must(f.admin.Resume(f.Context(), f.queue))
+	f.beats(f.queue, func(s *broker.ServerInfo) { s.Busy = 3 })
+	f.because(sent, admin.ReasonBusy)
+	f.beats(f.queue, func(s *broker.ServerInfo) { s.Handlers, s.AnyName = nil, true })
+	f.because(sent, admin.ReasonNext)
+}
+
+// A server that has no handler for a task's name parks it, and with a handler of
+// unknown names takes it.
+func explainUnknownName(f *feature) {
+	var server *jobsy.Server
+	f.serve(func(s *jobsy.Server) {
+		server = s
+		s.HandleFunc("other", func(context.Context, *task.Task) error { return nil })
+	})
+	sent := f.enqueue(f.task(""))
+	f.eventually("it is parked, and its server listed", func() bool {
+		e, err := f.admin.Explain(f.Context(), sent)
+		f.must(err)
+		return e.Reasons[0].Code == admin.ReasonParked && e.Reasons[0].Count == 1
+	})
+	if r := f.because(sent, admin.ReasonParked); !strings.Contains(r.Text, f.server().Name) {
+		f.Errorf("its server is not named: %+v", r)
+	}
+	server.HandleUnknown(func(context.Context, *task.Task) error { return nil })
+	f.wait(sent, task.StatusCompleted)
+}
+
 func explainLapsed(f *feature) {
 	sent := f.enqueue(f.task(""))
 	req := broker.LeaseRequest{Worker: "dies", Queues: []string{f.queue}, Max: 1, Duration: time.Millisecond}
@@ -114,6 +180,10 @@ func explainLapsed(f *feature) {
 	f.must(err)
 	<-time.After(20 * time.Millisecond)
 	f.because(sent, admin.ReasonLapsed, admin.ReasonNoServer)
+	f.beats(f.queue, func(s *broker.ServerInfo) { s.Handlers = []string{"other"} })
+	f.because(sent, admin.ReasonNoName, admin.ReasonLapsed)
+	f.beats(f.queue, nil)
+	f.because(sent, admin.ReasonLapsed)
 }
 
 func explainUnique(f *feature) {

@@ -158,6 +158,63 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// lease takes tasks of the queue as a server of that name.
+func (r *rig) lease(worker string, n int) []broker.Lease {
+	r.Helper()
+	req := broker.LeaseRequest{Worker: worker, Queues: []string{"default"}, Max: n, Duration: time.Minute}
+	leases, err := r.Lease(r.Context(), req)
+	if err != nil || len(leases) != n {
+		r.Fatalf("leased %d of %d: %v", len(leases), n, err)
+	}
+	return leases
+}
+
+func (r *rig) beat(server broker.ServerInfo) {
+	r.Helper()
+	server.Queues = map[string]int{"default": 1}
+	if err := r.Beat(r.Context(), server, time.Hour); err != nil {
+		r.Fatal(err)
+	}
+}
+
+func TestOverdueHandlersAreShown(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, dashboard.Options{})
+	const warning, badge = "Overdue handlers: ", "overdue</span>"
+	stuck := r.enqueue(task.New("send", nil))[0]
+	r.lease("app-1", 1)
+	server := broker.ServerInfo{Name: "app-1", Concurrency: 100, Handlers: []string{"send"}}
+	for range 60 { // more than a page lists, and before it
+		server.Running = append(server.Running, broker.RunningTask{ID: uuid.New(), Name: "fine", Queue: "default"})
+	}
+	r.beat(server)
+	if all := r.get("/") + r.get("/servers"); strings.Contains(all, warning) || strings.Contains(all, badge) {
+		t.Errorf("handlers are overdue:\n%s", all)
+	}
+	server.Overdue = 1
+	server.Running = append(server.Running, broker.RunningTask{ID: stuck.ID, Name: "send", Queue: "default", Overdue: true})
+	r.beat(server)
+	r.want(r.get("/"), `<a href="servers">`+warning+"1</a>")
+	r.want(r.get("/servers"), warning+"1", "1 "+badge, stuck.ID.String(), ` <span class="badge">`+badge)
+	r.want(r.get("/task?id="+stuck.ID.String()), "Where it runs", "cancelling the task changes nothing", "or its process be restarted")
+}
+
+func TestAParkedTaskIsExplained(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, dashboard.Options{})
+	sent := r.enqueue(task.New("send", nil))[0]
+	lease := r.lease("app-1", 1)[0]
+	off := lease.Task.Clone()
+	off.Snoozes, off.Excused = 1, 1200
+	parked := broker.Outcome{Lease: lease, Status: task.StatusScheduled, Parked: true, Task: off}
+	if err := errors.Join(r.Settle(r.Context(), []broker.Outcome{parked})...); err != nil {
+		t.Fatal(err)
+	}
+	r.beat(broker.ServerInfo{Name: "app-1", Handlers: []string{"other"}})
+	r.want(r.get("/task?id="+sent.ID.String()), "Why it waits", `<li><bdi>it is parked, and waits for a server that handles tasks named &#34;send&#34;`, "(app-1)",
+		"<dt>Put off</dt><dd>1 time by its handler (snoozed), 1,200 times by errors that are no failures</dd>")
+}
+
 func TestMounting(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, dashboard.Options{})

@@ -17,6 +17,7 @@ type serversData struct {
 	Next    string
 	Busy    int
 	Room    int
+	Overdue int // handlers
 }
 
 // server is one of them.
@@ -43,19 +44,35 @@ func (d *dashboard) servers(ctx context.Context, q *params) (any, error) {
 			s.QueueNames = append(s.QueueNames, name)
 		}
 		slices.Sort(s.QueueNames)
+		slices.SortStableFunc(s.Running, overdueFirst)
 		s.Running = s.Running[:min(len(s.Running), 50)]
 		data.Servers = append(data.Servers, s)
 		data.Busy += info.Busy
 		data.Room += info.Concurrency
+		data.Overdue += info.Overdue
 	}
 	return data, nil
 }
 
-// countServers returns how many live, as far as one page goes, or -1.
-func (d *dashboard) countServers(ctx context.Context) (int, error) {
+func overdueFirst(a, b broker.RunningTask) int {
+	switch {
+	case a.Overdue == b.Overdue:
+		return 0
+	case a.Overdue:
+		return -1
+	}
+	return 1
+}
+
+// countServers returns how many live, as far as one page goes, or -1, and how many
+// of their handlers are overdue.
+func (d *dashboard) countServers(ctx context.Context) (n, overdue int, err error) {
 	if d.monitor == nil {
-		return -1, nil
+		return -1, 0, nil
 	}
 	found, _, err := d.monitor.Servers(ctx, "", broker.MaxBatch)
-	return len(found), err
+	for i := range found {
+		overdue += found[i].Overdue
+	}
+	return len(found), overdue, err
 }

@@ -156,6 +156,7 @@ type overviewData struct {
 	From    int // the first of them that is shown
 	Next    string
 	Servers int // -1: unknown
+	Overdue int // handlers of theirs
 	Paused  int
 }
 
@@ -189,7 +190,7 @@ func (d *dashboard) overview(ctx context.Context, q *params) (any, error) {
 		}
 	}
 	o.Board = d.board("", "", o.Queues, minutes)
-	o.Servers, err = d.countServers(ctx)
+	o.Servers, o.Overdue, err = d.countServers(ctx)
 	return o, err
 }
 

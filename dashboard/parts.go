@@ -3,6 +3,7 @@ package dashboard
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/nex-gen-tech/jobsy/task"
 )
@@ -104,6 +105,18 @@ func (t *tasksData) To(cursor string) string {
 // Attempts is how many there may be of a task, at most.
 func (r row) Attempts() int       { return max(r.MaxRetry, 0) + 1 }
 func (t *taskData) Attempts() int { return max(t.MaxRetry, 0) + 1 }
+
+// PutOff says how often the task was put off without a failure, and why.
+func (t *taskData) PutOff() string {
+	var all []string
+	if t.Snoozes > 0 {
+		all = append(all, count(int(t.Snoozes), "time")+" by its handler (snoozed)")
+	}
+	if t.Excused > 0 {
+		all = append(all, count(int(t.Excused), "time")+" by errors that are no failures")
+	}
+	return strings.Join(all, ", ")
+}
 
 // Members are the tasks gathered into this one, the first of them.
 func (t *taskData) Members() []*task.Task {

@@ -31,6 +31,7 @@
 //	registry.MustRegister(attempts)
 //	server := jobsy.NewServer(b, opts)
 //	server.Use(attempts.Middleware)
+//	attempts.Watch(server)
 //
 // Several of a kind share a registry behind prometheus.WrapRegistererWith, which
 // gives each a label. A dashboard for Grafana is in grafana/jobsy.json, and

@@ -25,6 +25,7 @@ func Example_prometheus() {
 
 	server := jobsy.NewServer(b, opts)
 	server.Use(attempts.Middleware)
+	attempts.Watch(server)
 	ctx, stop := context.WithCancel(context.Background())
 	server.HandleFunc("email", func(context.Context, *task.Task) error {
 		stop()
@@ -48,6 +49,7 @@ func Example_prometheus() {
 	// jobsy_attempts_total COUNTER
 	// jobsy_collect_errors_total COUNTER
 	// jobsy_handlers_max GAUGE
+	// jobsy_handlers_overdue GAUGE
 	// jobsy_handlers_running GAUGE
 	// jobsy_queue_dropped_total COUNTER
 	// jobsy_queue_oldest_seconds GAUGE

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,7 +12,8 @@ import (
 )
 
 // ServerCollector is a prometheus.Collector of what one server does. It asks the
-// broker nothing. The label task is the name of a task that has a handler.
+// broker nothing. The label task is the name of a task that has a handler: with
+// jobsy.Server.HandleUnknown, any name.
 //
 //	jobsy_attempts_total{queue,task,outcome}  attempts that have ended
 //	jobsy_retries_total{queue,task}           attempts begun that were not the first
@@ -19,11 +21,13 @@ import (
 //	jobsy_tasks_failed_total{queue}           tasks that have ended as failed
 //	jobsy_handlers_running                    handlers that run now
 //	jobsy_handlers_max                        how many may run at once
+//	jobsy_handlers_overdue                    handlers that ignore their ended contexts: jobsy.Server.Overdue
 //
 // An outcome is completed; error, after which the task is retried or has failed;
 // snoozed; cancelled; released, for the server stops; or lost, for its lease was
 // lost while it ran. Durations are in seconds, in buckets from 1 ms to an hour,
-// and as a native histogram for servers that ask for one.
+// and as a native histogram for servers that ask for one. Overdue handlers are told
+// of once Watch has been called.
 type ServerCollector struct {
 	attempts *prometheus.CounterVec
 	retries  *prometheus.CounterVec
@@ -31,14 +35,17 @@ type ServerCollector struct {
 	runs     *prometheus.HistogramVec
 	running  prometheus.Gauge
 	limit    prometheus.Gauge
+	watched  atomic.Pointer[jobsy.Server] // nil: there is none
 }
+
+var overdueDesc = prometheus.NewDesc("jobsy_handlers_overdue", "Handlers that go on although their contexts ended ten seconds ago and more.", nil, nil)
 
 // NewServerCollector returns the collector of a server that is made with opts
 // next. It reads the server's concurrency and queues from them, and sets
 // OnFailed, which goes on to call what was there. Nil opts are those of a server
 // with the defaults, whose failed tasks are then not counted.
 //
-// The server needs Middleware too.
+// The server needs Middleware too, and is given to Watch.
 func NewServerCollector(opts *jobsy.ServerOptions) *ServerCollector {
 	if opts == nil {
 		opts = &jobsy.ServerOptions{}
@@ -117,6 +124,10 @@ func (s *ServerCollector) Middleware(next jobsy.Handler) jobsy.Handler {
 	}
 }
 
+// Watch has the collector tell of the server's overdue handlers, too. It may be
+// called at any time; of several servers the last one counts.
+func (s *ServerCollector) Watch(server *jobsy.Server) { s.watched.Store(server) }
+
 func (s *ServerCollector) all() []prometheus.Collector {
 	return []prometheus.Collector{s.attempts, s.retries, s.failures, s.runs, s.running, s.limit}
 }
@@ -126,11 +137,15 @@ func (s *ServerCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, one := range s.all() {
 		one.Describe(out)
 	}
+	out <- overdueDesc
 }
 
 // Collect implements prometheus.Collector.
 func (s *ServerCollector) Collect(out chan<- prometheus.Metric) {
 	for _, one := range s.all() {
 		one.Collect(out)
+	}
+	if server := s.watched.Load(); server != nil {
+		out <- prometheus.MustNewConstMetric(overdueDesc, prometheus.GaugeValue, float64(server.Overdue()))
 	}
 }

@@ -26,6 +26,7 @@ func worked(t *testing.T) *telemetry.ServerCollector {
 		b := memory.New(nil)
 		server := jobsy.NewServer(b, opts)
 		server.Use(c.Middleware)
+		c.Watch(server)
 		server.HandleFunc("good", func(ctx context.Context, _ *task.Task) error {
 			if running := value(t, registered(c), "jobsy_handlers_running"); running != 1 {
 				t.Errorf("%v handlers run, want 1", running)
@@ -140,4 +141,38 @@ func TestEachQueueOfAServerBeginsWithNoFailedTask(t *testing.T) {
 jobsy_tasks_failed_total{queue="default"} 0
 jobsy_tasks_failed_total{queue="mail"} 0
 `, "jobsy_tasks_failed_total")
+}
+
+func TestTheServerCollectorTellsOfOverdueHandlers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, release := memory.New(nil), make(chan struct{})
+		opts := &jobsy.ServerOptions{}
+		c := telemetry.NewServerCollector(opts)
+		compare(t, c, "", "jobsy_handlers_overdue") // not known
+		server := jobsy.NewServer(b, opts)
+		c.Watch(server)
+		server.HandleFunc("stubborn", func(context.Context, *task.Task) error { <-release; return nil })
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- server.Run(ctx) }()
+		stubborn := task.New("stubborn", nil)
+		stubborn.Timeout = time.Minute
+		if err := server.Client().Enqueue(ctx, stubborn); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []float64{0, 1, 0} {
+			<-time.After(time.Minute)
+			if overdue := value(t, registered(c), "jobsy_handlers_overdue"); overdue != want {
+				t.Errorf("%v handlers are overdue, want %v", overdue, want)
+			}
+			if want == 1 {
+				close(release)
+			}
+		}
+		stop()
+		if err := errors.Join(<-done, b.Close()); err != nil {
+			t.Error(err)
+		}
+	})
 }

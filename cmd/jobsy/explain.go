@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -58,14 +59,28 @@ the top, each with what would change it.`,
 }
 
 func explanationOf(t *task.Task, reasons []admin.Reason) explanation {
-	e := explanation{Task: viewOf(t), Reasons: make([]reasonView, len(reasons))}
+	return explanation{Task: viewOf(t), Reasons: reasonViews(t, reasons)}
+}
+
+func reasonViews(t *task.Task, reasons []admin.Reason) []reasonView {
+	views := make([]reasonView, len(reasons))
 	for i, r := range reasons {
-		e.Reasons[i] = reasonView{Code: string(r.Code), Text: r.Text, Hint: hint(t, &r), At: stamp(r.At), Count: r.Count, Server: r.Server}
+		views[i] = reasonView{Code: string(r.Code), Text: r.Text, Hint: hint(t, &r), At: stamp(r.At), Count: r.Count, Server: r.Server}
 		if r.Code == admin.ReasonUnique {
-			e.Reasons[i].Other = r.Other.String()
+			views[i].Other = r.Other.String()
 		}
 	}
-	return e
+	return views
+}
+
+// explained returns a task as it stands now, and why it does not run or where it
+// does: nothing, once it has ended.
+func (s *session) explained(ctx context.Context, t *task.Task) (*task.Task, []admin.Reason, error) {
+	e, err := s.Explain(ctx, t)
+	if err != nil || e.Task == nil || e.Task.Status.Ended() { // it may be gone since it was found
+		return cmp.Or(e.Task, t), nil, err
+	}
+	return e.Task, e.Reasons, nil
 }
 
 func (a *app) printReasons(t *task.Task, reasons []admin.Reason) error {
@@ -73,16 +88,19 @@ func (a *app) printReasons(t *task.Task, reasons []admin.Reason) error {
 		return err
 	}
 	for i := range reasons {
-		r := &reasons[i]
-		text := "• " + escaped(r.Text)
-		if h := hint(t, r); h != "" {
-			text += "\n  → " + escaped(h)
-		}
-		if err := a.say("%s", text); err != nil {
+		if err := a.say("%s", reasonText(t, &reasons[i])); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func reasonText(t *task.Task, r *admin.Reason) string {
+	text := "• " + escaped(r.Text)
+	if h := hint(t, r); h != "" {
+		text += "\n  → " + escaped(h)
+	}
+	return text
 }
 
 // hint is what would change a reason: a command of this program, where there is
@@ -102,6 +120,8 @@ func hint(t *task.Task, r *admin.Reason) string {
 		return "jobsy task edit " + of + " --priority 255"
 	case admin.ReasonNoServer:
 		return "start a server that works on the queue, or jobsy task move " + of + " --to QUEUE"
+	case admin.ReasonNoName, admin.ReasonParked:
+		return "deploy a server of the queue that registers a handler for the name, or jobsy task move " + of + " --to QUEUE"
 	case admin.ReasonPaused:
 		return "jobsy queue resume " + argument(t.Queue)
 	}

@@ -23,6 +23,7 @@ type serverView struct {
 	SeenAt      *time.Time     `json:"seen_at"`
 	Concurrency int            `json:"concurrency"`
 	Busy        int            `json:"busy"`
+	Overdue     int            `json:"overdue"` // handlers that ignore their ended contexts
 	Stopping    bool           `json:"stopping"`
 	Queues      map[string]int `json:"queues"`
 	Handlers    []string       `json:"handlers"`
@@ -35,6 +36,8 @@ type runningView struct {
 	Name  string     `json:"name"`
 	Queue string     `json:"queue"`
 	Since *time.Time `json:"since"`
+	// Overdue: its handler ignores that its context has ended.
+	Overdue bool `json:"overdue"`
 }
 
 // serverPage is what server ls prints for programs.
@@ -60,7 +63,8 @@ func (a *app) serverLsCommand() *cobra.Command {
 		Use:   "ls",
 		Short: "List the servers that are alive, and what each does",
 		Long: `List about --limit servers that are alive, and what each does. One that has died is
-listed for up to 45 seconds more.`,
+listed for up to 45 seconds more. OVERDUE counts the handlers that go on although their
+contexts ended ten seconds ago and more: each keeps a slot until it returns.`,
 		Example: "  jobsy server ls\n  jobsy server ls --json | jq '.servers[] | {name, busy}'",
 		Args:    exactly(),
 		RunE: a.connected(func(ctx context.Context, s *session, _ []string) error {
@@ -108,17 +112,17 @@ func serverPageOf(servers []broker.ServerInfo, next string) serverPage {
 func serverViewOf(s *broker.ServerInfo) serverView {
 	v := serverView{
 		Name: s.Name, Host: s.Host, PID: s.PID, Version: s.Version, StartedAt: stamp(s.StartedAt), SeenAt: stamp(s.SeenAt),
-		Concurrency: s.Concurrency, Busy: s.Busy, Stopping: s.Stopping, Queues: s.Queues,
+		Concurrency: s.Concurrency, Busy: s.Busy, Overdue: s.Overdue, Stopping: s.Stopping, Queues: s.Queues,
 		Handlers: append([]string{}, s.Handlers...), AnyName: s.AnyName, Running: make([]runningView, len(s.Running)),
 	}
 	for i, r := range s.Running {
-		v.Running[i] = runningView{r.ID.String(), r.Name, r.Queue, stamp(r.Since)}
+		v.Running[i] = runningView{r.ID.String(), r.Name, r.Queue, stamp(r.Since), r.Overdue}
 	}
 	return v
 }
 
 func serverTable(servers []broker.ServerInfo, now time.Time) *table {
-	t := newTable("NAME", "HOST", ">PID", "STATE", ">BUSY", "UP", "SEEN", "QUEUES", "LONGEST")
+	t := newTable("NAME", "HOST", ">PID", "STATE", ">BUSY", ">OVERDUE", "UP", "SEEN", "QUEUES", "LONGEST")
 	for i := range servers {
 		s := &servers[i]
 		state := "running"
@@ -126,9 +130,17 @@ func serverTable(servers []broker.ServerInfo, now time.Time) *table {
 			state = "stopping"
 		}
 		t.row(brief(s.Name, 40), brief(s.Host, 30), fmt.Sprint(s.PID), state, numbered(s.Busy)+"/"+numbered(s.Concurrency),
-			span(now.Sub(s.StartedAt)), when(s.SeenAt, now), weights(s.Queues), longest(s, now))
+			overdue(s.Overdue), span(now.Sub(s.StartedAt)), when(s.SeenAt, now), weights(s.Queues), longest(s, now))
 	}
 	return t
+}
+
+// overdue is how many handlers are, or a dash.
+func overdue(n int) string {
+	if n == 0 {
+		return "–"
+	}
+	return numbered(n)
 }
 
 // weights lists the first queues of a server with their weights.
@@ -151,5 +163,9 @@ func longest(s *broker.ServerInfo, now time.Time) string {
 		return "–"
 	}
 	first := slices.MinFunc(s.Running, func(x, y broker.RunningTask) int { return x.Since.Compare(y.Since) })
-	return brief(first.Name, 30) + " " + span(max(now.Sub(first.Since), 0))
+	text := brief(first.Name, 30) + " " + span(max(now.Sub(first.Since), 0))
+	if first.Overdue {
+		text += " (overdue)"
+	}
+	return text
 }

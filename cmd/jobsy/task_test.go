@@ -2,14 +2,17 @@ package main
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -121,6 +124,48 @@ func TestTaskShow(t *testing.T) {
 	none := uuid.NewString()
 	r.fails(1, []string{"ID " + none, "--queue mail", "not found"}, "task", "show", none, "-q", "mail")
 	r.fails(1, []string{"ID " + none, "any queue", "not found"}, "task", "show", none)
+}
+
+// What a task waits for is shown with it, and how often it was put off.
+func TestTaskShowTellsWhyItWaits(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	sent := r.enqueue("mail", "work", 1)[0]
+	id := sent.ID.String()
+	leases, err := r.broker.Lease(t.Context(), broker.LeaseRequest{Worker: "app-1", Queues: []string{"mail"}, Max: 1, Duration: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	off := leases[0].Task.Clone()
+	off.Snoozes, off.Excused = 1, 1200
+	outcome := broker.Outcome{Lease: leases[0], Status: task.StatusScheduled, Parked: true, Task: off}
+	if err := errors.Join(r.broker.Settle(t.Context(), []broker.Outcome{outcome})...); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.broker.Beat(t.Context(), broker.ServerInfo{Name: "app-2", Queues: map[string]int{"mail": 1}}, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	r.has(r.ok("task", "show", id), "snoozed     1 time\n", "excused     1,200 times\n",
+		`waits       • it is parked, and waits for a server that handles tasks named "work"`, "(app-2)", "            "+
+			"  → deploy a server of the queue that registers a handler for the name, or jobsy task move "+id+" --queue mail --to QUEUE")
+	v := r.parsed("task", "show", id)
+	if reason := v["reasons"].([]any)[0].(map[string]any); v["snoozes"] != 1.0 || v["excused"] != 1200.0 || reason["code"] != "parked" {
+		t.Errorf("the task is %v", v)
+	}
+}
+
+func TestTaskShowTellsOfAnOverdueHandler(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	id := r.overdue("mail").ID.String()
+	for _, command := range []string{"show", "explain"} {
+		out := r.ok("task", command, id)
+		r.has(out, "• it is running on app-1 since", "cancelling the task changes nothing", "→ the handler has to obey its context")
+		if strings.Contains(out, "jobsy task cancel") {
+			t.Errorf("%s advises what does not help:\n%s", command, out)
+		}
+	}
+	r.has(r.ok("task", "show", id), "\nruns        • it is running")
 }
 
 func TestTaskInTwoQueues(t *testing.T) {

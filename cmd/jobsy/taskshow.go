@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nex-gen-tech/jobsy/admin"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -18,10 +19,10 @@ func (a *app) taskShowCommand() *cobra.Command {
 	var f finder
 	c := &cobra.Command{
 		Use:   "show ID",
-		Short: "Show one task and its attempts",
-		Long: `Show one task and its attempts. A payload that is text is shown as text, any other as
-hex, both cut if they are long; --json has all of it, as "payload", whose
-"payload_encoding" is utf-8 or base64.`,
+		Short: "Show one task, its attempts and why it waits",
+		Long: `Show one task, its attempts and why it waits or where it runs. A payload that is text is
+shown as text, any other as hex, both cut if they are long; --json has all of it, as
+"payload", whose "payload_encoding" is utf-8 or base64.`,
 		Example: "  jobsy task show 0192f0c1-0000-7000-8000-00000000002a",
 		Args:    exactly("ID"),
 		RunE: a.connected(func(ctx context.Context, s *session, args []string) error {
@@ -29,10 +30,14 @@ hex, both cut if they are long; --json has all of it, as "payload", whose
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.printJSON(fullViewOf(t))
+			t, reasons, err := s.explained(ctx, t)
+			if err != nil {
+				return err
 			}
-			_, err = io.WriteString(a.out, details(t, time.Now()))
+			if a.json {
+				return a.printJSON(shownView{fullViewOf(t), reasonViews(t, reasons)})
+			}
+			_, err = io.WriteString(a.out, details(t, time.Now())+stands(t, reasons))
 			return err
 		}),
 	}
@@ -50,6 +55,28 @@ func (s *sheet) add(name, value string) {
 	fmt.Fprintf(s, "%-11s %s\n", name, strings.ReplaceAll(value, "\n", "\n"+strings.Repeat(" ", 12)))
 }
 
+// stands is why a task waits, or where it runs.
+func stands(t *task.Task, reasons []admin.Reason) string {
+	var s sheet
+	texts := make([]string, len(reasons))
+	for i := range reasons {
+		texts[i] = reasonText(t, &reasons[i])
+	}
+	name := "waits"
+	if t.Status == task.StatusRunning {
+		name = "runs"
+	}
+	s.add(name, strings.Join(texts, "\n"))
+	return s.String()
+}
+
+// count adds how often something was so, if that is more than usual.
+func (s *sheet) count(name string, n, usual int32) {
+	if n > usual {
+		s.add(name, counted(int(n), "time"))
+	}
+}
+
 func details(t *task.Task, now time.Time) string {
 	var s sheet
 	s.add("id", t.ID.String())
@@ -65,9 +92,9 @@ func details(t *task.Task, now time.Time) string {
 	s.add("timeout", bound(t.Timeout))
 	s.add("deadline", moment(t.Deadline, now))
 	s.add("worker", shown(t.Worker))
-	if t.Deliveries > 1 {
-		s.add("deliveries", numbered(int(t.Deliveries)))
-	}
+	s.count("deliveries", t.Deliveries, 1)
+	s.count("snoozed", t.Snoozes, 0)
+	s.count("excused", t.Excused, 0)
 	if !t.Progress.At.IsZero() {
 		s.add("progress", fmt.Sprintf("%.0f %% %s, %s", t.Progress.Fraction*100, shown(t.Progress.Text), when(t.Progress.At, now)))
 	}

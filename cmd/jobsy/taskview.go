@@ -37,9 +37,17 @@ type fullView struct {
 	RetentionMS     int64             `json:"retention_ms"`
 	Deliveries      int               `json:"deliveries"`
 	Token           int64             `json:"token"`
+	Snoozes         int               `json:"snoozes"` // how often a handler put it off
+	Excused         int               `json:"excused"` // how often an error that is no failure did
 	Progress        *progressView     `json:"progress"`
 	History         []runView         `json:"history"`
 	Members         []memberView      `json:"members"`
+}
+
+// shownView is what task show prints for programs.
+type shownView struct {
+	fullView
+	Reasons []reasonView `json:"reasons"` // why it does not run, or where it does; none once it has ended
 }
 
 type progressView struct {
@@ -75,6 +83,7 @@ func fullViewOf(t *task.Task) fullView {
 	v := fullView{
 		taskView: viewOf(t), Headers: t.Headers, TimeoutMS: t.Timeout.Milliseconds(), Deadline: stamp(t.Deadline),
 		RetentionMS: t.Retention.Milliseconds(), Deliveries: int(t.Deliveries), Token: t.Token,
+		Snoozes: int(t.Snoozes), Excused: int(t.Excused),
 		History: []runView{}, Members: []memberView{},
 	}
 	if t.Timeout < 0 {

@@ -57,6 +57,9 @@ func (e *Engine) Name() string { return e.cfg.Name }
 // it is not well.
 func (e *Engine) Healthy() error { return e.health.check() }
 
+// Overdue returns how many handlers go on long after their contexts have ended.
+func (e *Engine) Overdue() int { return e.health.overdueNow() }
+
 // Reconsider tells a running engine that there are more handlers.
 func (e *Engine) Reconsider() { e.intake.reconsider() }
 

@@ -63,6 +63,12 @@ func (h *health) overran(n int) {
 	h.overdue = n
 }
 
+func (h *health) overdueNow() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.overdue
+}
+
 // check returns nil if all is well, and else what is not.
 func (h *health) check() error {
 	h.mu.Lock()
