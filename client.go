@@ -24,6 +24,9 @@ type ClientOptions struct {
 	// unless the Retention of the task that Cancel is given is longer. Default:
 	// DefaultFailedRetention, 7 days; -1: only that Retention.
 	CancelledRetention time.Duration
+	// Use is middleware around Enqueue, the first outermost. None may be nil.
+	// Default: none.
+	Use []EnqueueMiddleware
 }
 
 // Client enqueues tasks, waits for them and steps in. It is safe for concurrent
@@ -39,6 +42,7 @@ type Client struct {
 	broker     broker.Broker
 	maxPayload int
 	optErr     error
+	enqueue    Enqueue // in its middleware
 
 	cancelledRetention time.Duration
 }
@@ -54,7 +58,11 @@ func NewClient(b broker.Broker, opts *ClientOptions) *Client {
 	orDefault(&c.maxPayload, DefaultMaxPayload)
 	orDefault(&c.cancelledRetention, DefaultFailedRetention)
 	c.cancelledRetention = max(c.cancelledRetention, 0)
+	var err error
+	c.enqueue, err = wrapped(c.hand, opts.Use)
 	switch {
+	case err != nil:
+		c.optErr = err
 	case b == nil:
 		c.optErr = &task.FieldError{Field: "broker", Rule: "must not be nil"}
 	case c.maxPayload < 0:
@@ -73,10 +81,24 @@ func NewClient(b broker.Broker, opts *ClientOptions) *Client {
 // broker could not be reached or did not answer in time; enqueuing the same
 // task again is then safe. Enqueue ends with its context, and within seconds
 // without one.
+//
+// All of it but the refusal of a nil task happens inside the middleware of
+// ClientOptions.Use.
 func (c *Client) Enqueue(ctx context.Context, tasks ...*task.Task) error {
 	if c.optErr != nil {
 		return c.optErr
 	}
+	for i, t := range tasks {
+		if t == nil {
+			return numbered(errNilTask, i, len(tasks))
+		}
+	}
+	return c.enqueue(ctx, tasks...)
+}
+
+// hand checks the tasks and hands them to the broker. What calls it may be
+// middleware, whatever that has made of the tasks.
+func (c *Client) hand(ctx context.Context, tasks ...*task.Task) error {
 	for i, t := range tasks {
 		if err := c.check(t); err != nil {
 			return numbered(err, i, len(tasks))
@@ -92,7 +114,7 @@ func (c *Client) Enqueue(ctx context.Context, tasks ...*task.Task) error {
 
 func (c *Client) check(t *task.Task) error {
 	if t == nil {
-		return &task.FieldError{Field: "task", Rule: "must not be nil"}
+		return errNilTask
 	}
 	if len(t.Payload) > c.maxPayload {
 		return c.tooLarge(t.Payload)

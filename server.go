@@ -68,6 +68,9 @@ type ServerOptions struct {
 	// unless its own Retention is longer. Default: DefaultFailedRetention, 7
 	// days; -1: only its own Retention.
 	FailedRetention time.Duration
+	// Client are the options of the client that Server.Client returns. Default:
+	// those of NewClient.
+	Client *ClientOptions
 	// Logger gets what operators should know. Default: silent.
 	Logger *slog.Logger
 }
@@ -76,6 +79,7 @@ type ServerOptions struct {
 // concurrent use.
 type Server struct {
 	broker broker.Broker
+	client *Client
 	opts   ServerOptions
 	log    *slog.Logger
 	health health
@@ -108,6 +112,10 @@ func NewServer(b broker.Broker, opts *ServerOptions) *Server {
 	s.log = s.opts.Logger
 	if b == nil {
 		s.broker = memory.New(&memory.Options{Logger: s.log})
+	}
+	s.client = NewClient(s.broker, s.opts.Client)
+	if s.client.optErr != nil {
+		s.errs = append(s.errs, s.client.optErr)
 	}
 	return s
 }
@@ -176,8 +184,8 @@ func orDefault[T comparable](field *T, value T) {
 	}
 }
 
-// Client returns a client of the server's broker.
-func (s *Server) Client() *Client { return NewClient(s.broker, nil) }
+// Client returns a client of the server's broker, with ServerOptions.Client.
+func (s *Server) Client() *Client { return s.client }
 
 // HandleFunc registers the handler of the tasks of one name. A nil handler, an
 // invalid name, or a second handler for a name is an error that Run returns;

@@ -30,7 +30,7 @@ type Broker interface {
 	// Enqueue takes the tasks, in order. It calls Prepare on each, which
 	// writes defaults into the caller's task, and refuses what Prepare
 	// refuses with its *task.FieldError. A task whose RunAt has not come
-	// becomes scheduled, any other pending.
+	// becomes scheduled, any other pending, and the caller's task says so.
 	//
 	// An ID already in use in the queue is refused with a
 	// *task.DuplicateError, unless the task there is identical and no attempt
@@ -276,6 +276,7 @@ type Timetable interface {
 	// Tick enqueues the tick's task, and records the tick as taken, unless
 	// it or a later one was taken before. Both happen or neither. The task
 	// is checked as Enqueue checks it; that its ID is in use counts as taken.
+	// Its Status stays empty if it is not enqueued.
 	Tick(ctx context.Context, tick Tick) (Ticked, error)
 	// Leave forgets a schedule. An unknown one is no error.
 	Leave(ctx context.Context, queue, schedule string) error

@@ -82,3 +82,25 @@ func ExampleScheduler_Add() {
 	// <nil>
 	// import */10 * * * * UTC skip skip
 }
+
+// Middleware sees the task of each tick before it is enqueued. Values of
+// jobsy.EnqueueMiddleware fit, such as what traces a client.
+func ExampleOptions_use() {
+	type enqueue = func(ctx context.Context, tasks ...*task.Task) error
+	ctx, stop := context.WithCancel(context.Background())
+	log := func(next enqueue) enqueue {
+		return func(ctx context.Context, tasks ...*task.Task) error {
+			err := next(ctx, tasks...)
+			fmt.Println(tasks[0].Name, "of", tasks[0].Headers[scheduler.HeaderSchedule], tasks[0].Status, err)
+			stop()
+			return err
+		}
+	}
+	s := scheduler.New(memory.New(nil), &scheduler.Options{Use: []func(enqueue) enqueue{log}})
+	fmt.Println(s.Every("heartbeat", 10*time.Millisecond, task.New("ping", nil)))
+	fmt.Println(s.Run(ctx))
+	// Output:
+	// <nil>
+	// ping of heartbeat pending <nil>
+	// <nil>
+}

@@ -91,7 +91,7 @@ func (s *Scheduler) dispatch(ctx context.Context, calls *sync.WaitGroup) time.Du
 			return min(e.wake.Sub(now), maxSleep)
 		}
 		s.agenda.remove(e)
-		calls.Go(func() { s.finish(ctx, e, s.attempt(ctx, e)) })
+		calls.Go(func() { s.call(ctx, e) })
 	}
 	return maxSleep
 }
@@ -118,6 +118,13 @@ func (s *Scheduler) notify() {
 	case s.changed <- struct{}{}:
 	default:
 	}
+}
+
+// call makes the entry's next call, whatever the middleware does.
+func (s *Scheduler) call(ctx context.Context, e *entry) {
+	err := errGoexit
+	defer func() { s.finish(ctx, e, err) }()
+	err = s.attempt(ctx, e)
 }
 
 // attempt joins the schedule, if that is to be done, and takes the tick that is
@@ -158,30 +165,29 @@ func (s *Scheduler) join(ctx context.Context, e *entry) error {
 	return nil
 }
 
-// tick takes one tick. A task that the broker refuses for good does not hold up
-// the next one.
+// tick takes one tick. A task that is refused for good does not hold up the next
+// one.
 func (s *Scheduler) tick(ctx context.Context, e *entry, at time.Time) error {
-	sent := time.Now()
-	ticked, err := s.table.Tick(ctx, broker.Tick{
+	p := &passage{queue: e.queue, tick: broker.Tick{
 		Schedule:  e.ID,
 		At:        at,
 		Task:      e.tickTask(at),
 		NoOverlap: e.Overlap == OverlapSkip,
-	})
-	refused := errors.Is(err, task.ErrInvalid)
-	if err != nil && !refused {
+	}}
+	refused, err := s.pass(ctx, p)
+	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.advance(at)
-	if refused {
-		s.log.Error("tick refused", "schedule", e.ID, "tick", at, "error", err)
+	if refused != nil {
+		s.log.Error("tick refused", "schedule", e.ID, "tick", at, "error", refused)
 		return nil
 	}
 	e.Last = later(e.Last, at)
-	s.setClock(ticked.Now, sent)
-	s.log.Debug("tick", "schedule", e.ID, "tick", at, "enqueued", ticked.Enqueued)
+	s.setClock(p.ticked.Now, p.sent)
+	s.log.Debug("tick", "schedule", e.ID, "tick", at, "enqueued", p.ticked.Enqueued)
 	return nil
 }
 

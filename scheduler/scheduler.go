@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -29,6 +30,22 @@ type Options struct {
 	// Overlap says whether a tick waits for the end of the last one's task.
 	// Default: OverlapAllow.
 	Overlap OverlapPolicy
+	// Use is middleware around what enqueues the task of each tick, the first
+	// outermost: values of jobsy.EnqueueMiddleware. None may be nil. Default:
+	// none.
+	//
+	// Next takes the task of the tick and no other, by its ID and Queue; all
+	// else may be changed, Headers above all. Every process offers each tick, so
+	// each one's middleware sees it: where another process has taken it, or the
+	// tick passes without a task for what the schedule says, next returns nil
+	// and has enqueued nothing, and the task's Status stays empty.
+	//
+	// If next is not called, or the middleware panics before, the tick passes
+	// here without a task, with a line in the log; another process may take it.
+	// With an error that is task.ErrUnavailable, task.ErrClosed or
+	// context.DeadlineExceeded it is tried again instead, like all ticks whose
+	// next failed, whatever becomes of that error.
+	Use []func(next func(ctx context.Context, tasks ...*task.Task) error) func(ctx context.Context, tasks ...*task.Task) error
 	// Logger gets what operators should know. Default: silent.
 	Logger *slog.Logger
 }
@@ -49,11 +66,12 @@ func (o *Options) fill() {
 // called concurrently, and schedules may be added and removed before, during and
 // after Run. Errors of what a caller gave are *task.FieldError.
 type Scheduler struct {
-	table broker.Timetable
-	opts  Options
-	err   error // what is wrong with the broker or the options
-	log   *slog.Logger
-	wall  func() time.Time
+	table   broker.Timetable
+	opts    Options
+	err     error // what is wrong with the broker or the options
+	enqueue enqueue
+	log     *slog.Logger
+	wall    func() time.Time
 
 	changed chan struct{} // holds a value when there is a new first entry
 
@@ -74,6 +92,9 @@ func New(b broker.Broker, opts *Options) *Scheduler {
 	}
 	s := &Scheduler{opts: *opts, entries: make(map[string]*entry), changed: make(chan struct{}, 1), wall: hostWall}
 	s.err = checkPolicies("Options.", opts.Missed, opts.MaxMissed, opts.Overlap)
+	if s.err == nil {
+		s.enqueue, s.err = wrapped(s.take, opts.Use)
+	}
 	s.opts.fill()
 	s.log = s.opts.Logger
 	table, ok := b.(broker.Timetable)

@@ -17,7 +17,7 @@ func flawsByRule() map[string][]string {
 
 func enqueueFlaws() map[string][]string {
 	return map[string][]string{
-		"P10/defaults are written into the caller's task":                        {"leaves the caller's task without defaults"},
+		"P10/defaults are written into the caller's task":                        {"leaves the caller's task without defaults", "does not say what a task has become"},
 		"P10/what the broker records is cleared":                                 {"keeps what the caller says of progress"},
 		"P10/a bad field is refused by name and the rest is taken":               {"takes bad tasks", "does not name the bad field"},
 		"P10/a nil task is refused and the rest is taken":                        {"takes bad tasks"},
@@ -225,7 +225,7 @@ func timetableFlaws() map[string][]string {
 	return map[string][]string{
 		"P8/the first Join anchors a schedule":                            {"anchors a schedule at every Join"},
 		"P8/schedules belong to their queue":                              {"knows a schedule once for all queues"},
-		"P8/a tick is taken once":                                         {"takes every tick"},
+		"P8/a tick is taken once":                                         {"takes every tick", "does not say what a task has become"},
 		"P8/a tick before the last one is stale":                          {"takes every tick", "takes every tick but the last one again"},
 		"P8/of many processes one takes the tick":                         {"takes every tick"},
 		"P8/two brokers share a schedule":                                 {"takes every tick but the last one again", "anchors a schedule at every Join"},

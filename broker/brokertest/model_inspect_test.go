@@ -206,6 +206,9 @@ func (m *model) Tick(_ context.Context, tick broker.Tick) (broker.Ticked, error)
 			enqueued = m.tick(m.schedule(tick.Task.Queue, tick.Schedule), tick) && err == nil
 		}
 	})
+	if enqueued {
+		m.tellStatus(tick.Task)
+	}
 	return broker.Ticked{Enqueued: enqueued, Now: m.now()}, err
 }
 

@@ -53,6 +53,9 @@ func (s *trial) ticks(timetable broker.Timetable, tick broker.Tick, enqueued boo
 	if got.Enqueued != enqueued {
 		s.Errorf("Tick at %s returned Enqueued %v, want %v", tick.At.Format(time.StampMilli), got.Enqueued, enqueued)
 	}
+	if (tick.Task.Status != "") != enqueued {
+		s.Errorf("the task of a tick that was enqueued: %v has the status %q", enqueued, tick.Task.Status)
+	}
 }
 
 // tickAt returns a tick of the schedule "s" in the default queue.
