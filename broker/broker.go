@@ -157,7 +157,7 @@ type Outcome struct {
 // concurrently, and none blocks the hot path for long.
 type Inspector interface {
 	// Queues returns the names of the queues that are known, sorted. A queue
-	// is known once a task was enqueued to it.
+	// is known once a task was enqueued to it, and while it has a schedule.
 	Queues(ctx context.Context) ([]string, error)
 	// Counts returns how many tasks of the queue have each status. An
 	// unknown queue has none.
@@ -277,6 +277,9 @@ type Timetable interface {
 	// it or a later one was taken before. Both happen or neither. The task
 	// is checked as Enqueue checks it; that its ID is in use counts as taken.
 	// Its Status stays empty if it is not enqueued.
+	//
+	// A tick whose task is Unique counts as taken, too, if the lock of its
+	// LockKey has a holder that still excludes others, by whatever mode.
 	Tick(ctx context.Context, tick Tick) (Ticked, error)
 	// Leave forgets a schedule. An unknown one is no error.
 	Leave(ctx context.Context, queue, schedule string) error
@@ -297,10 +300,17 @@ type Tick struct {
 	// NoOverlap takes the tick without enqueuing the task while the task of
 	// the tick before has not ended.
 	NoOverlap bool
+	// IgnoreDelayed, with NoOverlap, has a task count as ended that is not due:
+	// it waits for a retry, or was put off.
+	IgnoreDelayed bool
 }
 
 // Ticked says what became of a tick.
 type Ticked struct {
-	Enqueued bool      // false: taken before, or skipped for an overlap
+	Enqueued bool      // false: taken before, or skipped
 	Now      time.Time // by the broker's clock
+	// Behind is the task for which the tick was skipped: that of the tick
+	// before, by NoOverlap, or the holder of the lock that the tick's task would
+	// take. Zero: none.
+	Behind uuid.UUID
 }

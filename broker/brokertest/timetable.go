@@ -253,6 +253,10 @@ func badTick(s *trial) {
 	bad.Task.Queue, bad.Task.Priority = task.DefaultQueue, 256
 	_, err := timetable.Tick(s.ctx, bad)
 	s.isFieldError(err, "Priority")
+	for _, mode := range []task.UniqueMode{task.Debounce, task.Latest} {
+		_, err := timetable.Tick(s.ctx, broker.Tick{Schedule: "s", At: at, Task: unique("bad", mode)})
+		s.isFieldError(err, "Unique.Mode")
+	}
 	bad.Task = nil
 	if _, err := timetable.Tick(s.ctx, bad); !errors.Is(err, task.ErrInvalid) {
 		s.Errorf("Tick without a task returned error %v, want ErrInvalid", err)

@@ -73,6 +73,23 @@ func (b *Broker) haltSchedule(queue, schedule string, paused bool) error {
 	return nil
 }
 
+// Forget implements broker.Planner.
+func (b *Broker) Forget(_ context.Context, queue, schedule string, last time.Time) (bool, error) {
+	s, now, err := b.knownSchedule(queue, schedule)
+	if err == task.ErrNotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer b.exit(now, 0)
+	if !s.last.Equal(last) {
+		return false, nil
+	}
+	delete(b.schedules, scheduleID{queue, schedule})
+	return true, nil
+}
+
 // Schedules implements broker.Planner. The cursor is as that of Servers.
 func (b *Broker) Schedules(_ context.Context, queue, cursor string, limit int) ([]broker.ScheduleInfo, string, error) {
 	if err := broker.CheckPage(limit); err != nil {
@@ -113,7 +130,7 @@ func (b *Broker) Schedule(_ context.Context, queue, schedule string) (broker.Sch
 
 func (s *schedule) info(queue, name string, now time.Time) broker.ScheduleInfo {
 	return broker.ScheduleInfo{
-		Queue: queue, Name: name, Paused: s.paused, Plan: copied(s.plan),
+		Queue: queue, Name: name, Paused: s.paused, LastTask: s.task, Plan: copied(s.plan),
 		ScheduleState: broker.ScheduleState{Now: now.Round(0), Anchor: s.anchor, Last: s.last},
 	}
 }
