@@ -1,10 +1,15 @@
 package jobsy
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
-	"strings"
+	"reflect"
+	"slices"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
@@ -29,8 +34,9 @@ type ClientOptions struct {
 	Use []EnqueueMiddleware
 }
 
-// Client enqueues tasks, waits for them and steps in. It is safe for concurrent
-// use, and needs no closing: the broker is closed by whoever made it.
+// Client enqueues tasks, waits for them, and calls them off or runs them again. It
+// is safe for concurrent use, and needs no closing: the broker is closed by whoever
+// made it. What an operator does beyond that is in package admin.
 //
 // All methods but Enqueue name a task by its Queue, which is "default" if it is
 // empty, and its ID; all else in it is ignored unless they say so, and nothing is
@@ -54,7 +60,7 @@ func NewClient(b broker.Broker, opts *ClientOptions) *Client {
 		opts = &ClientOptions{}
 	}
 	c := &Client{broker: b, maxPayload: opts.MaxPayload, cancelledRetention: opts.CancelledRetention}
-	c.optErr = task.CheckDuration("ClientOptions.CancelledRetention", c.cancelledRetention)
+	c.optErr = broker.CheckDuration("ClientOptions.CancelledRetention", c.cancelledRetention)
 	orDefault(&c.maxPayload, DefaultMaxPayload)
 	orDefault(&c.cancelledRetention, DefaultFailedRetention)
 	c.cancelledRetention = max(c.cancelledRetention, 0)
@@ -63,8 +69,8 @@ func NewClient(b broker.Broker, opts *ClientOptions) *Client {
 	switch {
 	case err != nil:
 		c.optErr = err
-	case b == nil:
-		c.optErr = &task.FieldError{Field: "broker", Rule: "must not be nil"}
+	case isNil(b):
+		c.optErr = errNilBroker
 	case c.maxPayload < 0:
 		c.optErr = &task.FieldError{Field: "ClientOptions.MaxPayload", Rule: "must not be negative", Value: fmt.Sprint(c.maxPayload)}
 	}
@@ -116,78 +122,146 @@ func (c *Client) check(t *task.Task) error {
 	if t == nil {
 		return errNilTask
 	}
-	if len(t.Payload) > c.maxPayload {
-		return c.tooLarge(t.Payload)
+	if n := len(t.Payload); n > c.maxPayload {
+		return &task.FieldError{Field: "Payload", Rule: fmt.Sprintf("must be at most %d bytes", c.maxPayload), Value: fmt.Sprint(n)}
 	}
-	return t.Prepare()
+	return broker.Prepare(t)
 }
 
-func (c *Client) tooLarge(payload []byte) error {
-	return &task.FieldError{Field: "Payload", Rule: fmt.Sprintf("must be at most %d bytes", c.maxPayload), Value: fmt.Sprint(len(payload))}
+// Get returns a task as it stands now, or task.ErrNotFound.
+func (c *Client) Get(ctx context.Context, t *task.Task) (*task.Task, error) {
+	inspector, err := optional[broker.Inspector](c)
+	if err != nil {
+		return nil, err
+	}
+	if t == nil {
+		return nil, errNilTask
+	}
+	return inspector.Task(ctx, queueOf(t), t.ID)
 }
 
-// numbered says which of several tasks is meant.
-func numbered(err error, i, n int) error {
-	if n == 1 {
+// Wait blocks until the task, named by its Queue and ID, has ended, and returns
+// it. It does not poll. The error is task.ErrFailed with the task's last error,
+// or task.ErrCancelled, if the task has not completed; the task is returned then
+// too. A task that one waits for stays readable for a minute after its end; who
+// comes later finds it within its Retention, and then gets task.ErrNotFound.
+func (c *Client) Wait(ctx context.Context, t *task.Task) (*task.Task, error) {
+	notifier, err := optional[broker.Notifier](c)
+	if err != nil {
+		return nil, err
+	}
+	if t == nil {
+		return nil, errNilTask
+	}
+	ended, err := notifier.Wait(ctx, queueOf(t), t.ID)
+	if err != nil {
+		return nil, err
+	}
+	switch ended.Status {
+	case task.StatusFailed:
+		return ended, fmt.Errorf("%w: %s", task.ErrFailed, ended.LastError)
+	case task.StatusCancelled:
+		return ended, task.ErrCancelled
+	}
+	return ended, nil
+}
+
+// WaitResult is Client.Wait for a task whose handler was registered with
+// HandleResult, and decodes its result. That there is none, or none of this type,
+// is an error of its own.
+func WaitResult[Result any](ctx context.Context, c *Client, t *task.Task) (Result, error) {
+	var result Result
+	ended, err := c.Wait(ctx, t)
+	if err != nil {
+		return result, err
+	}
+	if len(ended.Result) == 0 {
+		return result, fmt.Errorf("task %s of %s has left no result", ended.ID, ended.Name)
+	}
+	if err := json.Unmarshal(ended.Result, &result); err != nil {
+		return result, fmt.Errorf("decode result of %s: %w", ended.Name, err)
+	}
+	return result, nil
+}
+
+// Cancel calls tasks off. One that waits has ended when Cancel returns. One that
+// runs has its context cancelled with the cause task.ErrCancelled, wherever it
+// runs, usually within a second, and ends cancelled once its handler has returned,
+// whatever error that is; if it returns nil, the task has completed. Cancelling
+// what is cancelled is no error; it is task.ErrEnded for one that has completed
+// or failed, and task.ErrNotFound for one that is gone.
+//
+// It stays readable for as long as ClientOptions.CancelledRetention says, or its
+// Retention here, whichever is longer.
+func (c *Client) Cancel(ctx context.Context, tasks ...*task.Task) error {
+	keep := func(t *task.Task) time.Duration { return max(t.Retention, c.cancelledRetention) }
+	return c.revise(ctx, tasks, keep, broker.Change{Status: task.StatusCancelled})
+}
+
+// Retry runs tasks again: those that have ended begin anew, with all their
+// retries, and those that wait for their time are due at once. It is
+// task.ErrRunning for a task that runs.
+func (c *Client) Retry(ctx context.Context, tasks ...*task.Task) error {
+	return c.revise(ctx, tasks, keepNone, broker.Change{Status: task.StatusPending})
+}
+
+// Delete removes tasks that wait or have ended. It is task.ErrRunning for a task
+// that runs.
+func (c *Client) Delete(ctx context.Context, tasks ...*task.Task) error {
+	return c.revise(ctx, tasks, keepNone, broker.Change{Delete: true})
+}
+
+var errNilTask = &task.FieldError{Field: "task", Rule: "must not be nil"}
+
+func queueOf(t *task.Task) string { return cmp.Or(t.Queue, task.DefaultQueue) }
+
+// optional returns the client's broker as what not every broker is.
+func optional[T any](c *Client) (T, error) {
+	wanted, ok := c.broker.(T)
+	switch {
+	case c.optErr != nil:
+		return wanted, c.optErr
+	case !ok:
+		return wanted, fmt.Errorf("the broker cannot do this: %T is no %s", c.broker, reflect.TypeFor[T]())
+	}
+	return wanted, nil
+}
+
+// keepNone is for changes that end no task.
+func keepNone(*task.Task) time.Duration { return 0 }
+
+// batch is what the tasks of one change have in common.
+type batch struct {
+	queue string
+	keep  time.Duration
+}
+
+// revise changes the tasks queue by queue, in calls as large as they may be.
+func (c *Client) revise(ctx context.Context, tasks []*task.Task, keep func(*task.Task) time.Duration, change broker.Change) error {
+	operator, err := optional[broker.Operator](c)
+	if err != nil {
 		return err
 	}
-	return fmt.Errorf("task %d of %d: %w", i+1, n, err)
-}
-
-// joined returns nil, the error of the only task, or a *BatchError.
-func joined(errs []error) error {
-	switch {
-	case countErrors(errs) == 0:
-		return nil
-	case len(errs) == 1:
-		return errs[0]
-	}
-	return &BatchError{Errs: errs}
-}
-
-// BatchError tells for which tasks a call has not done what it was asked.
-// errors.Is and errors.As see through it.
-type BatchError struct {
-	Errs []error // one a task, in order; nil for a task that is done with
-}
-
-// Error counts the errors and quotes the first few.
-func (e *BatchError) Error() string {
-	const quoted = 3
-	var text strings.Builder
-	fmt.Fprintf(&text, "%d of %d tasks gave an error", countErrors(e.Errs), len(e.Errs))
-	shown := 0
-	for i, err := range e.Errs {
-		if err == nil {
-			continue
+	batches := make(map[batch][]int) // the positions of their tasks
+	for i, t := range tasks {
+		if t == nil {
+			return numbered(errNilTask, i, len(tasks))
 		}
-		if shown == quoted {
-			text.WriteString("; …")
-			break
-		}
-		shown++
-		fmt.Fprintf(&text, "; task %d: %v", i+1, err)
+		b := batch{queueOf(t), keep(t)}
+		batches[b] = append(batches[b], i)
 	}
-	return text.String()
-}
-
-// Unwrap returns the errors that are not nil.
-func (e *BatchError) Unwrap() []error {
-	errs := make([]error, 0, len(e.Errs))
-	for _, err := range e.Errs {
-		if err != nil {
-			errs = append(errs, err)
+	errs := make([]error, len(tasks))
+	for b, all := range batches {
+		change.Keep = b.keep
+		for at := range slices.Chunk(all, broker.MaxBatch) {
+			ids := make([]uuid.UUID, len(at))
+			for n, i := range at {
+				ids[n] = tasks[i].ID
+			}
+			for n, err := range operator.Revise(ctx, b.queue, ids, change) {
+				errs[at[n]] = err
+			}
 		}
 	}
-	return errs
-}
-
-func countErrors(errs []error) int {
-	n := 0
-	for _, err := range errs {
-		if err != nil {
-			n++
-		}
-	}
-	return n
+	return joined(errs)
 }

@@ -2,6 +2,7 @@ package jobsy_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -123,5 +124,35 @@ func TestClientSplitsLargeBatches(t *testing.T) {
 	}
 	if counts, _ := b.Counts(t.Context(), "default"); counts[task.StatusPending] != len(tasks) {
 		t.Errorf("counts %v, want %d pending", counts, len(tasks))
+	}
+}
+
+// More than one batch, in two queues and with two retentions.
+func TestClientSplitsWhatItRevises(t *testing.T) {
+	t.Parallel()
+	b := memory.New(nil)
+	client := jobsy.NewClient(b, nil)
+	tasks := make([]*task.Task, 2*broker.MaxBatch+4)
+	for i := range tasks {
+		tasks[i] = task.New("work", nil)
+		tasks[i].Queue = []string{"a", "b"}[i%2]
+		tasks[i].Retention = time.Duration(i%3) * 30 * 24 * time.Hour
+	}
+	if err := errors.Join(client.Enqueue(t.Context(), tasks...), client.Cancel(t.Context(), tasks...)); err != nil {
+		t.Fatal(err)
+	}
+	for _, queue := range []string{"a", "b"} {
+		if counts, _ := b.Counts(t.Context(), queue); counts[task.StatusCancelled] != len(tasks)/2 {
+			t.Errorf("queue %s has %v, want %d cancelled", queue, counts, len(tasks)/2)
+		}
+	}
+	tasks[7] = task.New("work", nil)
+	err := client.Delete(t.Context(), tasks...)
+	var batch *jobsy.BatchError
+	if !errors.As(err, &batch) || len(batch.Errs) != len(tasks) || len(batch.Unwrap()) != 1 || !errors.Is(batch.Errs[7], task.ErrNotFound) {
+		t.Errorf("deleting with an unknown one among them: %v", err)
+	}
+	if want := fmt.Sprintf("1 of %d tasks gave an error; task 8: task not found", len(tasks)); err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
 	}
 }

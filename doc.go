@@ -30,10 +30,11 @@
 //
 // Client.Wait returns a task once it has ended, with what HandleResult or
 // SetResult has left. Client.Cancel calls tasks off, and the handlers of those
-// that run are told by their context. Client.Retry, Delete, SetPriority and
-// SetPayload change single tasks, RetryFailed and DeleteFailed what failed for
-// one reason; Pause and Resume hold a queue. A broker of one's own offers this
-// by the optional interfaces of package broker.
+// that run are told by their context. Client.Retry runs tasks again, and Delete
+// removes them. What an operator does is in package admin: it pauses queues,
+// searches, edits and moves tasks, runs again what failed for one reason, and
+// tells why a task does not run. A broker of one's own offers this by the
+// optional interfaces of package broker.
 //
 // # Shutdown
 //

@@ -37,8 +37,8 @@ func ExampleServerOptions_isFailure() {
 	server := jobsy.NewServer(nil, &jobsy.ServerOptions{
 		Backoff:   task.Exponential(time.Millisecond, time.Second, nil),
 		IsFailure: func(err error) bool { return !errors.Is(err, errDeploying) },
-		OnFailed: func(t *task.Task, reason string) {
-			fmt.Println(t.Name, "failed in attempt", t.Attempt, "with", reason)
+		OnFailed: func(_ context.Context, t *task.Task, err error) {
+			fmt.Println(t.Name, "failed in attempt", t.Attempt, "with", err)
 			cancel()
 		},
 	})

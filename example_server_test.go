@@ -159,3 +159,10 @@ func ExampleClient_Enqueue_refused() {
 	// Priority must be 1 to 255, or 0 for the default, got 1000
 	// true
 }
+
+// Healthy is for a readiness probe.
+func ExampleServer_Healthy() {
+	server := jobsy.NewServer(nil, nil)
+	fmt.Println(server.Healthy())
+	// Output: the server has not been started
+}

@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
-	"github.com/google/uuid"
 
 	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/admin"
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/broker/memory"
 	"github.com/nex-gen-tech/jobsy/broker/redis"
@@ -69,28 +69,10 @@ var features = map[string]func(*feature){
 	"retry policy":                 retryPolicy,
 	"middleware":                   shippedMiddleware,
 	"retention":                    retain,
-	"pause":                        pauseAndResume,
-	"dead letters":                 deadLetters,
-	"priority":                     raisePriority,
 	"gather":                       gather,
 	"gather after a crash":         gatherAfterACrash,
 	"unique until ended":           uniqueUntilEnded,
 	"unique modes":                 uniqueModes,
-	"servers":                      listServers,
-	"figures":                      figuresOverTime,
-	"schedules":                    listSchedules,
-	"overdue schedule":             overdueSchedule,
-	"search":                       searchTasks,
-	"change all that match":        changeAll,
-	"move":                         moveTasks,
-	"finish a move":                moveAgain,
-	"move one that waits":          moveLatest,
-	"move too late":                moveTooLate,
-	"move what cannot be moved":    moveNone,
-	"explain what waits":           explainWaiting,
-	"explain what runs":            explainRunning,
-	"explain a lapsed lease":       explainLapsed,
-	"explain a unique task":        explainUnique,
 }
 
 func TestFeatures(t *testing.T) {
@@ -435,7 +417,7 @@ func retryPolicy(f *feature) {
 	opts := jobsy.ServerOptions{
 		Backoff:   func(int) time.Duration { delays.Add(1); return time.Millisecond },
 		IsFailure: func(err error) bool { return !errors.Is(err, busy) },
-		OnFailed:  func(t *task.Task, reason string) { told <- string(t.Payload) + ": " + reason },
+		OnFailed:  func(_ context.Context, t *task.Task, err error) { told <- string(t.Payload) + ": " + err.Error() },
 	}
 	var runs atomic.Int32
 	f.serveOn(f.broker, opts, func(s *jobsy.Server) {
@@ -521,92 +503,10 @@ func retryAnew(f *feature) {
 	if found := f.wait(sent, task.StatusFailed); found.Attempt != 3 || len(found.History) != 3 {
 		f.Errorf("failed as %+v", found)
 	}
-	f.must(f.client.SetPayload(f.Context(), sent, []byte("good")))
+	f.must(admin.New(f.broker, nil).SetPayload(f.Context(), sent, []byte("good")))
 	f.must(f.client.Retry(f.Context(), sent))
 	if found := f.wait(sent, task.StatusCompleted); found.Attempt != 1 || len(found.History) != 4 {
 		f.Errorf("completed as %+v", found)
-	}
-}
-
-func pauseAndResume(f *feature) {
-	f.must(f.client.Pause(f.Context(), f.queue))
-	ran := make(chan bool, 1)
-	f.serve(func(s *jobsy.Server) {
-		s.HandleFunc("work", func(context.Context, *task.Task) error { ran <- true; return nil })
-	})
-	sent := f.enqueue(f.task(""))
-	info, err := f.broker.Queue(f.Context(), f.queue)
-	if err != nil || !info.Paused {
-		f.Errorf("queue %+v, %v", info, err)
-	}
-	f.get(sent, task.StatusPending)
-	if len(ran) > 0 {
-		f.Error("it ran while its queue was paused")
-	}
-	f.must(f.client.Resume(f.Context(), f.queue))
-	f.wait(sent, task.StatusCompleted)
-}
-
-func deadLetters(f *feature) {
-	f.serve(func(s *jobsy.Server) {
-		s.HandleFunc("work", func(_ context.Context, t *task.Task) error {
-			if string(t.Payload) == "edited" {
-				return nil
-			}
-			return fmt.Errorf("order %s of \"%s\": connection 0x%x refused\nby %s", uuid.New(), t.ID, t.Token, t.Worker)
-		})
-		s.HandleFunc("other", func(context.Context, *task.Task) error { return errors.New("no disk") })
-	})
-	other := f.task("")
-	other.Name = "other"
-	tasks := []*task.Task{f.task("1"), f.task("2"), f.task("3"), other}
-	f.enqueue(tasks...)
-	for _, t := range tasks {
-		f.wait(t, task.StatusFailed)
-	}
-	groups, err := f.client.FailedGroups(f.Context(), f.queue)
-	if err != nil || len(groups) != 2 {
-		f.Fatalf("groups %+v, %v", groups, err)
-	}
-	g := groups[0]
-	if g.Name != "work" || g.Count != 3 || groups[1].Count != 1 || g.First.After(g.Last) || g.Example == nil || g.Queue != f.queue {
-		f.Errorf("groups %+v", groups)
-	}
-	for _, t := range tasks[:3] {
-		f.must(f.client.SetPayload(f.Context(), t, []byte("edited")))
-	}
-	if _, err := f.client.RetryFailed(f.Context(), g, -1); !errors.Is(err, task.ErrInvalid) {
-		f.Errorf("a negative pace: %v", err)
-	}
-	if n, err := f.client.RetryFailed(f.Context(), g, 20); n != 3 || err != nil {
-		f.Errorf("retried %d, %v", n, err)
-	}
-	var starts []time.Time
-	for _, t := range tasks[:3] {
-		starts = append(starts, f.wait(t, task.StatusCompleted).StartedAt)
-	}
-	slices.SortFunc(starts, time.Time.Compare)
-	if took := starts[2].Sub(starts[0]); took < 90*time.Millisecond {
-		f.Errorf("three at 20 a second started within %s", took)
-	}
-	if n, err := f.client.DeleteFailed(f.Context(), jobsy.FailedGroup{Queue: f.queue}); n != 1 || err != nil {
-		f.Errorf("deleted %d, %v", n, err)
-	}
-	if groups, err = f.client.FailedGroups(f.Context(), f.queue); err != nil || len(groups) != 0 {
-		f.Errorf("left %+v, %v", groups, err)
-	}
-}
-
-func raisePriority(f *feature) {
-	first, second := f.task("first"), f.task("second")
-	f.enqueue(first, second)
-	f.must(f.client.SetPriority(f.Context(), second, task.HighPriority))
-	ran := make(chan string, 2)
-	f.serveOn(f.broker, jobsy.ServerOptions{Concurrency: 1}, func(s *jobsy.Server) {
-		s.HandleFunc("work", func(_ context.Context, t *task.Task) error { ran <- string(t.Payload); return nil })
-	})
-	if got := []string{receive(f, ran), receive(f, ran)}; got[0] != "second" || got[1] != "first" {
-		f.Errorf("ran %q", got)
 	}
 }
 

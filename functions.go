@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/nex-gen-tech/jobsy/internal/engine"
 	"github.com/nex-gen-tech/jobsy/scheduler"
 	"github.com/nex-gen-tech/jobsy/task"
 )
@@ -19,6 +20,7 @@ type functions struct {
 	byID       map[uuid.UUID]func() error
 	bySchedule map[string]func() error
 	byName     map[string]func() error
+	learned    func() // is told of new names
 }
 
 func put[K comparable](m *map[K]func() error, key K, fn func() error) {
@@ -31,14 +33,22 @@ func put[K comparable](m *map[K]func() error, key K, fn func() error) {
 func (f *functions) name(name string, fn func() error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.put(name, fn)
+}
+
+func (f *functions) put(name string, fn func() error) {
+	known := f.byName[name] != nil
 	put(&f.byName, name, fn)
+	if !known {
+		f.learned()
+	}
 }
 
 func (f *functions) add(id uuid.UUID, name string, fn func() error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	put(&f.byID, id, fn)
-	put(&f.byName, name, fn)
+	f.put(name, fn)
 }
 
 // addSchedule registers the function of a schedule if add takes the schedule,
@@ -50,7 +60,7 @@ func (f *functions) addSchedule(schedule, name string, fn func() error, add func
 		return err
 	}
 	put(&f.bySchedule, schedule, fn)
-	put(&f.byName, name, fn)
+	f.put(name, fn)
 	return nil
 }
 
@@ -76,7 +86,7 @@ func (f *functions) find(t *task.Task, nameOnly bool) func() error {
 }
 
 // function is how the worker's server finds a handler.
-func (w *Worker) function(t *task.Task) (Handler, bool) {
+func (w *Worker) function(t *task.Task) (engine.Handler, bool) {
 	fn := w.functions.find(t, w.shared)
 	if fn == nil {
 		return nil, false

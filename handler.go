@@ -2,12 +2,12 @@ package jobsy
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"runtime/debug"
 	"time"
 
+	"github.com/nex-gen-tech/jobsy/internal/engine"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -63,30 +63,44 @@ func HandleGroup[Args any](s *Server, k task.Kind[Args], fn func(ctx context.Con
 	})
 }
 
-// snoozeError makes a task run again later.
-type snoozeError struct{ delay time.Duration }
-
-func (e *snoozeError) Error() string { return fmt.Sprintf("snoozed for %s", e.delay) }
+// HandleResult is Handle for a handler with a result, which is kept as JSON with
+// the completed task, for a minute or for its Retention if that is longer, and
+// which WaitResult returns. A result that cannot be encoded, or is larger than
+// MaxResult, fails the task for good.
+func HandleResult[Args, Result any](s *Server, k task.Kind[Args], fn func(ctx context.Context, args Args) (Result, error)) {
+	if fn == nil {
+		Handle[Args](s, k, nil)
+		return
+	}
+	Handle(s, k, func(ctx context.Context, args Args) error {
+		result, err := fn(ctx, args)
+		if err != nil {
+			return err
+		}
+		encoded, err := json.Marshal(result)
+		if err != nil {
+			return SkipRetry(fmt.Errorf("encode result of %s: %w", k.Name, err))
+		}
+		if err := SetResult(ctx, encoded); err != nil {
+			return SkipRetry(err)
+		}
+		return nil
+	})
+}
 
 // Snooze returns an error that makes the task run again after d, at the cost of
-// no retry. A negative d is zero.
-func Snooze(d time.Duration) error { return &snoozeError{max(d, 0)} }
+// no retry. A negative d is zero. Task.Snoozes counts how often.
+func Snooze(d time.Duration) error { return &engine.Snooze{Delay: max(d, 0)} }
 
 // Snoozed tells middleware whether an error is one of Snooze, which is no
 // failure, and for how long.
 func Snoozed(err error) (d time.Duration, ok bool) {
-	var snooze *snoozeError
+	var snooze *engine.Snooze
 	if !errors.As(err, &snooze) {
 		return 0, false
 	}
-	return snooze.delay, true
+	return snooze.Delay, true
 }
-
-// skipRetryError ends a task as failed.
-type skipRetryError struct{ err error }
-
-func (e *skipRetryError) Error() string { return e.err.Error() }
-func (e *skipRetryError) Unwrap() error { return e.err }
 
 // SkipRetry returns an error that ends the task as failed now, whatever retries
 // are left, with err as its last error.
@@ -94,17 +108,8 @@ func SkipRetry(err error) error {
 	if err == nil {
 		err = errors.New("handler gave up without an error")
 	}
-	return &skipRetryError{err}
+	return &engine.Skip{Err: err}
 }
-
-// retryAfterError is a failed attempt with a delay of its own.
-type retryAfterError struct {
-	delay time.Duration
-	err   error
-}
-
-func (e *retryAfterError) Error() string { return e.err.Error() }
-func (e *retryAfterError) Unwrap() error { return e.err }
 
 // RetryAfter returns an error that fails the attempt like err, but has the next
 // one wait for d instead of what the backoff says: what a server's Retry-After
@@ -113,31 +118,5 @@ func RetryAfter(d time.Duration, err error) error {
 	if err == nil {
 		err = errors.New("handler asked for another attempt")
 	}
-	return &retryAfterError{max(d, 0), err}
+	return &engine.After{Delay: max(d, 0), Err: err}
 }
-
-// maxStack bounds the stack that is kept of a panic.
-const maxStack = 8 << 10
-
-// panicError is a panic turned into a failed attempt.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-func newPanicError(value any) *panicError {
-	stack := debug.Stack()
-	return &panicError{value, stack[:min(len(stack), maxStack)]}
-}
-
-func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
-
-// Format adds the stack for %+v.
-func (e *panicError) Format(f fmt.State, verb rune) {
-	_, _ = io.WriteString(f, e.Error())
-	if verb == 'v' && f.Flag('+') {
-		_, _ = fmt.Fprintf(f, "\n\n%s", e.stack)
-	}
-}
-
-var errGoexit = errors.New("handler called runtime.Goexit")

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/nex-gen-tech/jobsy/internal/engine"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -33,7 +34,7 @@ func wrapped(enqueue Enqueue, use []EnqueueMiddleware) (all Enqueue, err error) 
 	}
 	defer func() {
 		if value := recover(); value != nil {
-			err = fmt.Errorf("ClientOptions.Use: %w", newPanicError(value))
+			err = fmt.Errorf("ClientOptions.Use: %w", engine.NewPanicError(value))
 		}
 	}()
 	for i := len(use) - 1; i >= 0; i-- {
@@ -53,7 +54,7 @@ func caught(enqueue Enqueue) Enqueue {
 	return func(ctx context.Context, tasks ...*task.Task) (err error) {
 		defer func() {
 			if value := recover(); value != nil {
-				err = newPanicError(value)
+				err = engine.NewPanicError(value)
 			}
 		}()
 		return enqueue(ctx, tasks...)
@@ -68,7 +69,7 @@ func Recover() Middleware {
 		return func(ctx context.Context, t *task.Task) (err error) {
 			defer func() {
 				if value := recover(); value != nil {
-					err = newPanicError(value)
+					err = engine.NewPanicError(value)
 				}
 			}()
 			return next(ctx, t)
@@ -77,8 +78,11 @@ func Recover() Middleware {
 }
 
 // Log logs each attempt when it has ended: at level info, or warn with its
-// error.
+// error. A nil logger is silent.
 func Log(log *slog.Logger) Middleware {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	return func(next Handler) Handler {
 		return func(ctx context.Context, t *task.Task) error {
 			began := time.Now()
@@ -98,8 +102,12 @@ func Log(log *slog.Logger) Middleware {
 	}
 }
 
-// Timeout bounds every attempt by d, beside what the task's own Timeout says.
+// Timeout bounds every attempt by d, beside what the task's own Timeout says. A d
+// of zero or less bounds nothing.
 func Timeout(d time.Duration) Middleware {
+	if d <= 0 {
+		return func(next Handler) Handler { return next }
+	}
 	return func(next Handler) Handler {
 		return func(ctx context.Context, t *task.Task) error {
 			ctx, cancel := context.WithTimeoutCause(ctx, d, task.ErrTimeout)

@@ -2,7 +2,6 @@ package jobsy_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,102 +9,18 @@ import (
 	"time"
 
 	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/admin"
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/broker/memory"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
-// eventually waits until something is so.
-func (f *feature) eventually(what string, so func() bool) {
-	f.Helper()
-	for range 400 {
-		if so() {
-			return
-		}
-		<-time.After(25 * time.Millisecond)
-	}
-	f.Fatal("it is not so after 10 seconds: " + what)
-}
-
-// server returns the one that works on the feature's queue, if it is listed.
-func (f *feature) server() *broker.ServerInfo {
-	f.Helper()
-	servers, err := f.client.Servers(f.Context())
-	f.must(err)
-	for i := range servers {
-		if servers[i].Queues[f.queue] > 0 {
-			return &servers[i]
-		}
-	}
-	return nil
-}
-
-func listServers(f *feature) {
-	server := jobsy.NewServer(f.broker, &jobsy.ServerOptions{Queues: map[string]int{f.queue: 3}, Concurrency: 4})
-	server.HandleFunc("work", func(context.Context, *task.Task) error { return nil })
-	ctx, cancel := context.WithCancel(f.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- server.Run(ctx) }()
-	f.eventually("the server is listed", func() bool { return f.server() != nil })
-	got := f.server()
-	if got.PID == 0 || got.Host == "" || got.StartedAt.IsZero() || got.Concurrency != 4 || got.Queues[f.queue] != 3 ||
-		!got.Handles("work") || got.Handles("other") || got.Stopping || got.Expires.Before(got.SeenAt) {
-		f.Errorf("listed as %+v", got)
-	}
-	cancel()
-	if err := <-ended; err != nil {
-		f.Error(err)
-	}
-	if got := f.server(); got != nil {
-		f.Errorf("after its end it is listed as %+v", got)
-	}
-}
-
-func figuresOverTime(f *feature) {
-	server := jobsy.NewServer(f.broker, &jobsy.ServerOptions{Queues: map[string]int{f.queue: 1}})
-	server.HandleFunc("work", func(_ context.Context, t *task.Task) error {
-		switch string(t.Payload) {
-		case "fail":
-			return errors.New("no")
-		case "snooze":
-			return jobsy.Snooze(24 * time.Hour)
-		}
-		return nil
-	})
-	ctx, cancel := context.WithCancel(f.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- server.Run(ctx) }()
-	begun := time.Now()
-	retried := f.task("fail")
-	retried.MaxRetry = 1
-	done, failed := f.task("done"), f.task("fail")
-	f.enqueue(done, failed, retried, f.task("snooze"))
-	f.wait(done, task.StatusCompleted)
-	f.wait(failed, task.StatusFailed)
-	f.wait(retried, task.StatusFailed)
-	cancel()
-	if err := <-ended; err != nil {
-		f.Error(err)
-	}
-	got, err := f.client.Figures(f.Context(), f.queue, begun.Add(-time.Minute), time.Now().Add(time.Minute))
-	f.must(err)
-	names, err := f.client.FiguresByName(f.Context(), f.queue, begun.Add(-time.Minute), time.Now().Add(time.Minute))
-	f.must(err)
-	work := names["work"]
-	if work == nil || work.Completed != 1 || work.Failed != 2 || work.Retried != 1 || work.Run.Count() != 4 || work.Wait.Count() != 4 {
-		f.Fatalf("figures %+v", work)
-	}
-	// The retry waited for about a second, but from when it was due hardly.
-	if p := got.Total.Wait.Quantile(1); p > 900*time.Millisecond && !raceEnabled {
-		f.Errorf("the longest wait was %s", p)
-	}
-}
-
 // A server says what it runs, with the next beat.
 func TestServersTellWhatRuns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		server := jobsy.NewServer(nil, nil)
+		b := memory.New(nil)
+		server := jobsy.NewServer(b, nil)
 		server.HandleFunc("work", func(ctx context.Context, _ *task.Task) error {
 			<-ctx.Done()
 			return ctx.Err()
@@ -113,12 +28,12 @@ func TestServersTellWhatRuns(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- server.Run(ctx) }()
-		client, sent := server.Client(), task.New("work", nil)
-		if err := client.Enqueue(ctx, sent); err != nil {
+		operator, sent := admin.New(b, nil), task.New("work", nil)
+		if err := server.Client().Enqueue(ctx, sent); err != nil {
 			t.Fatal(err)
 		}
 		<-time.After(6 * time.Second)
-		servers, err := client.Servers(ctx)
+		servers, err := operator.Servers(ctx)
 		if err != nil || len(servers) != 1 || servers[0].Busy != 1 || len(servers[0].Running) != 1 {
 			t.Fatalf("servers %+v, %v", servers, err)
 		}
@@ -127,7 +42,7 @@ func TestServersTellWhatRuns(t *testing.T) {
 		}
 		cancel()
 		synctest.Wait()
-		servers, err = client.Servers(t.Context())
+		servers, err = operator.Servers(t.Context())
 		if err == nil && len(servers) == 1 && !servers[0].Stopping {
 			t.Errorf("a server that stops is listed as %+v", servers[0])
 		}
@@ -222,11 +137,11 @@ func TestFiguresAreKept(t *testing.T) {
 		}
 		<-time.After(30 * time.Second)
 		now := time.Now()
-		got, err := server.Client().Figures(ctx, "", now.Add(-time.Hour), now.Add(time.Minute))
+		got, err := admin.New(b, nil).Figures(ctx, "", now.Add(-time.Hour), now.Add(time.Minute))
 		if err != nil || got.Total.Completed != names || b.failures != 0 {
 			t.Errorf("figures of %d in all, %v", got.Total.Completed, err)
 		}
-		byName, err := server.Client().FiguresByName(ctx, "", now.Add(-time.Hour), now.Add(time.Minute))
+		byName, err := admin.New(b, nil).FiguresByName(ctx, "", now.Add(-time.Hour), now.Add(time.Minute))
 		if err != nil || len(byName) != broker.MaxNames || byName[""].Completed != 51 {
 			t.Errorf("figures of %d names: %+v, %v", len(byName), byName[""], err)
 		}

@@ -320,8 +320,8 @@ func TestABrokerThatLacksIt(t *testing.T) {
 	for _, err := range []error{
 		jobsy.NewClient(nil, nil).Cancel(t.Context(), work),
 		jobsy.NewClient(memory.New(nil), nil).Cancel(t.Context(), nil),
-		jobsy.NewClient(memory.New(nil), &jobsy.ClientOptions{CancelledRetention: -2}).Pause(t.Context(), "default"),
-		jobsy.NewClient(memory.New(nil), &jobsy.ClientOptions{MaxPayload: 1}).SetPayload(t.Context(), work, []byte("ab")),
+		jobsy.NewClient(memory.New(nil), &jobsy.ClientOptions{CancelledRetention: -2}).Retry(t.Context(), work),
+		jobsy.NewClient(memory.New(nil), &jobsy.ClientOptions{MaxPayload: -1}).Delete(t.Context(), work),
 	} {
 		if !errors.Is(err, task.ErrInvalid) {
 			t.Errorf("error %v, want an invalid field", err)

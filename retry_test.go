@@ -82,8 +82,8 @@ func TestOnFailedIsToldOnce(t *testing.T) {
 	var told chan string // made in the bubble
 	inBubble(t, &jobsy.ServerOptions{
 		Backoff: everySecond,
-		OnFailed: func(t *task.Task, reason string) {
-			told <- t.Name + " " + string(t.Status) + ": " + reason
+		OnFailed: func(_ context.Context, t *task.Task, err error) {
+			told <- t.Name + " " + string(t.Status) + ": " + err.Error()
 			panic("and this is survived")
 		},
 	}, func(s *jobsy.Server) {

@@ -2,18 +2,20 @@ package jobsy
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"os"
+	"reflect"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/broker/memory"
+	"github.com/nex-gen-tech/jobsy/internal/engine"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -36,8 +38,9 @@ type ServerOptions struct {
 	// weight 3 is asked first three times as often as one of weight 1.
 	// Default: the queue "default".
 	Queues map[string]int
-	// Name tells this server from all others. Default: host, process id and
-	// a random part.
+	// Name is what this server is called, to people. What it is called in full
+	// has a random part behind it, so that two servers of one name are two. At
+	// most 200 bytes. Default: host and process id.
 	Name string
 	// LeaseDuration is how soon the tasks of a dead server run elsewhere.
 	// Living servers extend their leases every third of it. At least 50 ms.
@@ -61,9 +64,13 @@ type ServerOptions struct {
 	// retry; the task still waits as long as the backoff says. Default: every
 	// error is one.
 	IsFailure func(error) bool
-	// OnFailed is called after a task has ended as failed, with why. It must be
-	// safe for concurrent use, and should be quick: settling waits for it.
-	OnFailed func(t *task.Task, reason string)
+	// OnFailed is called after a task has ended as failed, with the error of its
+	// last attempt, or with why there was none. It must be safe for concurrent use:
+	// ten calls run at once, apart from all else, so that one that blocks or
+	// panics holds up no task. A thousand more may wait; beyond, calls are dropped,
+	// which is logged. Its context has the values of Run's, and ends with the
+	// ShutdownTimeout. A server that dies calls nobody.
+	OnFailed func(ctx context.Context, t *task.Task, err error)
 	// FailedRetention is how long a failed or cancelled task stays readable,
 	// unless its own Retention is longer. Default: DefaultFailedRetention, 7
 	// days; -1: only its own Retention.
@@ -75,6 +82,9 @@ type ServerOptions struct {
 	Logger *slog.Logger
 }
 
+// maxServerName leaves room for what makes a name unique.
+const maxServerName = 200
+
 // Server runs tasks. Register handlers, then call Run. Every method is safe for
 // concurrent use.
 type Server struct {
@@ -82,13 +92,10 @@ type Server struct {
 	client *Client
 	opts   ServerOptions
 	log    *slog.Logger
-	health health
-	// find returns the handler of a task, and ended is told of tasks that
-	// have ended: the Worker sets its own.
-	find  func(*task.Task) (Handler, bool)
-	ended func(*task.Task)
-	// anyName tells that find knows more names than handlers has.
-	anyName bool
+	engine *engine.Engine
+	// other finds the handlers of names that are not registered: the Worker's
+	// functions. Nil: there are none.
+	other func(*task.Task) (engine.Handler, bool)
 
 	mu       sync.RWMutex
 	handlers map[string]Handler // wrapped once Run has begun
@@ -101,12 +108,15 @@ type Server struct {
 // NewServer returns a server on the broker; nil makes it a new in-memory one,
 // which Client reaches. Nil opts are the defaults. Invalid options surface in
 // Run.
-func NewServer(b broker.Broker, opts *ServerOptions) *Server {
+func NewServer(b broker.Broker, opts *ServerOptions) *Server { return newServer(b, opts, nil, nil) }
+
+// newServer is NewServer for a Worker, which finds functions of any name, and is
+// told of tasks that have ended.
+func newServer(b broker.Broker, opts *ServerOptions, other func(*task.Task) (engine.Handler, bool), ended func(*task.Task)) *Server {
 	if opts == nil {
 		opts = &ServerOptions{}
 	}
-	s := &Server{broker: b, opts: *opts, handlers: make(map[string]Handler), backoffs: make(map[string]task.Backoff), ended: func(*task.Task) {}}
-	s.find = s.registered
+	s := &Server{broker: b, opts: *opts, other: other, handlers: make(map[string]Handler), backoffs: make(map[string]task.Backoff)}
 	s.errs = s.opts.check()
 	s.opts.fill()
 	s.log = s.opts.Logger
@@ -117,7 +127,21 @@ func NewServer(b broker.Broker, opts *ServerOptions) *Server {
 	if s.client.optErr != nil {
 		s.errs = append(s.errs, s.client.optErr)
 	}
+	s.engine = engine.New(s.config(ended))
 	return s
+}
+
+func (s *Server) config(ended func(*task.Task)) engine.Config {
+	o := &s.opts
+	return engine.Config{
+		Broker: s.broker, Name: o.Name, Concurrency: o.Concurrency, Queues: o.Queues,
+		LeaseDuration: o.LeaseDuration, ShutdownTimeout: o.ShutdownTimeout, Log: s.log,
+		Policy: engine.Policy{
+			MaxDeliveries: o.MaxDeliveries, FailedRetention: o.FailedRetention,
+			Backoff: s.backoff, IsFailure: o.IsFailure, Log: s.log,
+		},
+		Find: s.find, Handles: s.handles, Names: s.names, OnFailed: o.OnFailed, Ended: ended,
+	}
 }
 
 func (o *ServerOptions) check() (errs []error) {
@@ -128,7 +152,7 @@ func (o *ServerOptions) check() (errs []error) {
 		add("Concurrency", "must be 0 for the default, or 1 to 2^20", o.Concurrency)
 	}
 	for name, weight := range o.Queues {
-		if err := task.CheckQueue("ServerOptions.Queues", name); err != nil {
+		if err := broker.CheckQueue("ServerOptions.Queues", name); err != nil {
 			errs = append(errs, err)
 		}
 		if weight < 1 {
@@ -136,8 +160,10 @@ func (o *ServerOptions) check() (errs []error) {
 		}
 	}
 	if o.Name != "" {
-		if err := task.CheckName("ServerOptions.Name", o.Name); err != nil {
+		if err := broker.CheckName("ServerOptions.Name", o.Name); err != nil {
 			errs = append(errs, err)
+		} else if len(o.Name) > maxServerName {
+			add("Name", "must be at most 200 bytes", len(o.Name))
 		}
 	}
 	if o.LeaseDuration != 0 && o.LeaseDuration < 50*time.Millisecond {
@@ -147,7 +173,7 @@ func (o *ServerOptions) check() (errs []error) {
 		add("MaxDeliveries", "must be 0 for the default, -1 for no bound, or positive", o.MaxDeliveries)
 	}
 	for field, d := range map[string]time.Duration{"ShutdownTimeout": o.ShutdownTimeout, "FailedRetention": o.FailedRetention} {
-		if err := task.CheckDuration("ServerOptions."+field, d); err != nil {
+		if err := broker.CheckDuration("ServerOptions."+field, d); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -163,7 +189,7 @@ func (o *ServerOptions) fill() {
 	o.ShutdownTimeout, o.FailedRetention = max(o.ShutdownTimeout, 0), max(o.FailedRetention, 0)
 	if o.Name == "" {
 		host, _ := os.Hostname()
-		o.Name = fmt.Sprintf("%s:%d:%s", host, os.Getpid(), rand.Text()[:6])
+		o.Name = fmt.Sprintf("%s:%d", host[:min(len(host), maxServerName/2)], os.Getpid())
 	}
 	o.Queues = maps.Clone(o.Queues)
 	if len(o.Queues) == 0 {
@@ -175,6 +201,14 @@ func (o *ServerOptions) fill() {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+}
+
+var errNilBroker = &task.FieldError{Field: "broker", Rule: "must not be nil"}
+
+// isNil reports whether there is no broker, though perhaps a type of one.
+func isNil(b broker.Broker) bool {
+	v := reflect.ValueOf(b)
+	return b == nil || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 func orDefault[T comparable](field *T, value T) {
@@ -200,6 +234,7 @@ func (s *Server) HandleFunc(name string, fn func(ctx context.Context, t *task.Ta
 	s.handlers[name] = fn
 	if s.started {
 		s.handlers[name] = s.wrap(fn)
+		s.engine.Reconsider()
 	}
 }
 
@@ -221,7 +256,7 @@ func (s *Server) backoff(name string) task.Backoff {
 }
 
 func (s *Server) checkHandler(name string, fn Handler) error {
-	if err := task.CheckName("handler name", name); err != nil {
+	if err := broker.CheckName("handler name", name); err != nil {
 		return err
 	}
 	if fn == nil {
@@ -266,36 +301,60 @@ func (s *Server) wrap(h Handler) Handler {
 	return h
 }
 
-func (s *Server) registered(t *task.Task) (Handler, bool) {
+// find returns the handler of a task.
+func (s *Server) find(t *task.Task) (engine.Handler, bool) {
+	s.mu.RLock()
+	h, ok := s.handlers[t.Name]
+	s.mu.RUnlock()
+	if !ok && s.other != nil {
+		return s.other(t)
+	}
+	return h, ok
+}
+
+// handles reports whether find would return one, for a task of that name.
+func (s *Server) handles(name string) bool {
+	_, ok := s.find(&task.Task{Name: name})
+	return ok
+}
+
+// names returns the names that have handlers, sorted, and whether there are
+// others.
+func (s *Server) names() (names []string, others bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	h, ok := s.handlers[t.Name]
-	return h, ok
+	return slices.Sorted(maps.Keys(s.handlers)), s.other != nil
 }
 
 // Run works until ctx ends, then drains: it fetches nothing more, waits for the
 // running handlers up to ShutdownTimeout, cancels those that are left, waits one
-// more second for them to return, and hands their tasks back. It returns nil
-// after a clean end, errors of registration and options before it begins, and
-// an error if handlers were left behind that ignore their context. A broker
-// that cannot be reached does not end it: it goes on trying, and says so in the
-// log. A server runs once; a second call returns task.ErrStarted.
+// more second for them to return, and hands their tasks back. Handlers' contexts
+// have the values of ctx.
+//
+// It returns nil after a clean end, errors of registration and options before it
+// begins, task.ErrClosed once its broker is closed, and an error if handlers were
+// left behind that ignore their context, or tasks that were done with could not be
+// settled. A broker that cannot be reached does not end it: it goes on trying, and
+// says so in the log. A server runs once; a second call returns task.ErrStarted.
 func (s *Server) Run(ctx context.Context) error {
 	if err := s.start(); err != nil {
 		return err
 	}
-	s.log.Info("server started", "name", s.opts.Name, "concurrency", s.opts.Concurrency, "queues", s.opts.Queues)
-	p := newPool(s)
-	s.health.enter(phaseRunning)
-	p.fetch(ctx)
-	s.health.enter(phaseStopping)
-	p.reporter.stopsFetching()
-	err := p.drain(s.opts.ShutdownTimeout)
-	p.reporter.close()
-	s.health.enter(phaseEnded)
-	s.log.Info("server stopped", "name", s.opts.Name)
+	s.log.Info("server started", "name", s.engine.Name(), "concurrency", s.opts.Concurrency, "queues", s.opts.Queues)
+	err := s.engine.Run(ctx)
+	s.log.Info("server stopped", "name", s.engine.Name())
 	return err
 }
+
+// Healthy returns nil while the server runs and reaches its broker: its last call
+// for tasks has not failed, its last report is no older than a server may be
+// silent, 45 seconds, and not all of its handlers go on ten seconds and more after
+// their contexts have ended. Otherwise it says why, also before Run, once the
+// server has been told to stop, and after its end. A server whose handlers are all
+// busy is healthy. It asks nobody, so it is cheap, and may be called concurrently:
+// for a readiness probe. As a liveness probe it would restart a fleet whenever its
+// broker is away, which helps nobody.
+func (s *Server) Healthy() error { return s.engine.Healthy() }
 
 func (s *Server) start() error {
 	s.mu.Lock()

@@ -461,6 +461,15 @@ func TestServerShutdownLeavesAStubbornHandlerBehind(t *testing.T) {
 	})
 }
 
+// A producer in another language, or New, has no payload for what needs none.
+func TestHandleOfNothing(t *testing.T) {
+	inBubble(t, nil, func(s *jobsy.Server) {
+		jobsy.Handle(s, task.Kind[struct{}]{Name: "tick"}, func(context.Context, struct{}) error { return nil })
+	}, func(r *rig) {
+		r.want(r.enqueue(task.New("tick", nil)), task.StatusCompleted, 1)
+	})
+}
+
 func TestServerRunsOnce(t *testing.T) {
 	inBubble(t, nil, func(*jobsy.Server) {}, func(r *rig) {
 		synctest.Wait()

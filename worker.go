@@ -109,10 +109,11 @@ func NewWorker(opts *WorkerOptions) *Worker {
 	if !w.shared {
 		w.broker = memory.New(&memory.Options{Storage: opts.Storage, Logger: opts.Logger})
 	}
-	w.server = NewServer(w.broker, &ServerOptions{Concurrency: opts.Concurrency, Backoff: opts.Backoff, Client: opts.Client, Logger: opts.Logger})
+	w.server = newServer(w.broker, &ServerOptions{
+		Concurrency: opts.Concurrency, Backoff: opts.Backoff, Client: opts.Client, Logger: opts.Logger,
+	}, w.function, w.functions.forget)
 	w.client = w.server.client
-	w.server.find, w.server.ended = w.function, w.functions.forget
-	w.server.anyName = true
+	w.functions.learned = w.server.engine.Reconsider
 	w.scheduler = scheduler.New(w.broker, &scheduler.Options{Use: opts.use(), Logger: opts.Logger})
 	if w.optErr == nil {
 		w.optErr = w.client.optErr
@@ -136,10 +137,10 @@ func (o *WorkerOptions) check() error {
 		return &task.FieldError{Field: "WorkerOptions.Storage", Rule: "cannot be combined with Broker"}
 	}
 	return errors.Join(
-		task.CheckDuration("WorkerOptions.Timeout", o.Timeout),
-		task.CheckPriority("WorkerOptions.Priority", o.Priority),
-		task.CheckMaxRetry("WorkerOptions.MaxRetry", o.MaxRetry),
-		task.CheckDuration("WorkerOptions.Retention", o.Retention),
+		broker.CheckDuration("WorkerOptions.Timeout", o.Timeout),
+		broker.CheckPriority("WorkerOptions.Priority", o.Priority),
+		broker.CheckMaxRetry("WorkerOptions.MaxRetry", o.MaxRetry),
+		broker.CheckDuration("WorkerOptions.Retention", o.Retention),
 	)
 }
 
@@ -199,7 +200,7 @@ func (w *Worker) Register(name string, fn func() error) error {
 }
 
 func checkFunction(name string, fn func() error) error {
-	if err := task.CheckName("name", name); err != nil {
+	if err := broker.CheckName("name", name); err != nil {
 		return err
 	}
 	if fn == nil {
@@ -257,7 +258,7 @@ func (w *Worker) recur(name string, fn func() error, opts []TaskOptions, add fun
 	if err != nil {
 		return nil, err
 	}
-	if err := t.Prepare(); err != nil {
+	if err := broker.Prepare(t); err != nil {
 		return nil, err
 	}
 	schedule := t.ID.String()
@@ -295,9 +296,9 @@ func (w *Worker) newTask(name string, fn func() error, opts []TaskOptions) (*tas
 
 func (o TaskOptions) check() error {
 	return errors.Join(
-		task.CheckMaxRetry("TaskOptions.MaxRetry", o.MaxRetry),
-		task.CheckDuration("TaskOptions.TimeOut", o.TimeOut),
-		task.CheckPriority("TaskOptions.Priority", o.Priority),
+		broker.CheckMaxRetry("TaskOptions.MaxRetry", o.MaxRetry),
+		broker.CheckDuration("TaskOptions.TimeOut", o.TimeOut),
+		broker.CheckPriority("TaskOptions.Priority", o.Priority),
 	)
 }
 
@@ -354,4 +355,16 @@ func (w *Worker) inspector() (broker.Inspector, error) {
 		return nil, fmt.Errorf("tasks cannot be read: %T is no broker.Inspector", w.broker)
 	}
 	return inspector, nil
+}
+
+// within reports whether done is closed before d has passed.
+func within(d time.Duration, done <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
 }

@@ -17,6 +17,9 @@ import (
 // Callers with more split them.
 const MaxBatch = 1000
 
+// MaxGatherBytes is how large the record of a group may grow: then it is full.
+const MaxGatherBytes = 1 << 20
+
 // Broker keeps tasks between those who enqueue and those who run them.
 //
 // Every method may be called concurrently. A broker keeps neither the slices
@@ -67,6 +70,17 @@ type Broker interface {
 	// A record that cannot be decoded, or an id without a record, is never
 	// returned: it is set aside as failed, with the reason in LastError.
 	//
+	// A task that is parked waits for a worker that handles its name, and is
+	// handed out to such a one as it is, before what is pending. A new call finds
+	// it at once, and so does a blocked one: in another process it may take until
+	// that looks by itself. Parked tasks cost those who do not handle them
+	// nothing. See LeaseRequest.Handles.
+	//
+	// Nothing but an attempt that was answered for (completed, failed, cancelled,
+	// retrying, scheduled and not parked), an operator's Revise or a task that
+	// takes its place forgets that workers were lost with a task: Deliveries
+	// counts on over releases and parking.
+	//
 	// A paused queue hands out nothing. A lease whose Cancelled is set is of a
 	// task that was to be cancelled while a former worker held it.
 	//
@@ -102,6 +116,24 @@ type LeaseRequest struct {
 	Queues   []string      // where to look; the preferred first
 	Max      int           // 1 to MaxBatch
 	Duration time.Duration // how long each lease lasts, at least a millisecond
+	// Handles says whether the worker handles tasks of a name. It is asked about
+	// the names of parked tasks alone, from the goroutine of the call and with no
+	// lock held, is quick and may be asked at any time: its answer may be
+	// remembered while the call lasts. One that panics or ends its goroutine says
+	// no. Nil: it handles every name.
+	Handles func(name string) bool
+	// Last is MaxDeliveries of the worker: of the tasks whose Deliveries would
+	// become Last, a call hands out one at most, over all its queues, for such a
+	// task may be what its workers died of, and takes those with it that share
+	// its process. Those that are left are due for others and, as far as this call is
+	// concerned, not there: they neither end its wait nor hide what else there
+	// is, up to a bound (1,000 a queue). Zero: no bound; 1 is refused, for with one
+	// delivery each task would be such a one.
+	Last int
+	// NoLast, with Last, has the call hand out none of them: the worker holds
+	// one already. Once that is settled the worker ends the call and makes
+	// another one.
+	NoLast bool
 }
 
 // Lease is the right to run a task until it expires. Holding it means that
@@ -137,12 +169,20 @@ type Outcome struct {
 	//
 	//	completed, failed, cancelled: it has ended, and stays readable for Keep;
 	//	retrying:  it is due again after Delay;
-	//	scheduled: it is due again after Delay, at no cost (snoozed);
+	//	scheduled: it is due again after Delay, at no cost (snoozed); see Parked;
 	//	pending:   it is runnable at once, before others of its priority (released).
 	//	           One that was delivered before becomes a lease that nobody holds,
 	//	           runs out after Delay and counts one delivery less: a release
 	//	           forgets no lost worker.
 	Status task.Status
+	// Parked, with Status scheduled, says that the worker has no handler for the
+	// task's name: it waits without a time, until a worker leases that handles
+	// the name. Lease.Task or Task has to be there, for the name. It counts as
+	// scheduled wherever tasks are listed, counted or revised, with the RunAt
+	// that it had. It is handed out next with the same Deliveries. One that takes
+	// its place, or is made pending by an operator, is parked no more; a group
+	// takes no more members.
+	Parked bool
 	// Task replaces the stored task. Nil leaves it as it is.
 	Task *task.Task
 	// Delay is how long a retrying or scheduled task waits, and a pending one
@@ -230,9 +270,10 @@ type Change struct {
 	// Status is what the tasks become. "": they stay what they are.
 	//
 	//	cancelled: waiting ones have ended; running ones are told, by
-	//	           Notifier.Cancellations and Extend, and end when settled;
-	//	pending:   they are due after Delay; ended ones begin anew, with Attempt
-	//	           0, and their History and LastError as they were.
+	//	           Notifier.News and Extend, and end when settled;
+	//	pending:   they are due after Delay; ended ones begin anew, with Attempt,
+	//	           Snoozes and Excused 0, and their History and LastError as they
+	//	           were.
 	//
 	// An ended task with a Unique that excludes others by UntilStarted or
 	// UntilEnded takes its lock again, or gets a *task.DuplicateError.
@@ -259,10 +300,20 @@ type Notifier interface {
 	// one that somebody waits for when it ends stays readable for a minute at
 	// least.
 	Wait(ctx context.Context, queue string, id uuid.UUID) (*task.Task, error)
-	// Cancellations calls told for each running task of the queues that is to
-	// be cancelled from now on, until ctx ends, whose error it returns. It may
-	// miss some, when a connection was lost: Extend tells those.
-	Cancellations(ctx context.Context, queues []string, told func(queue string, id uuid.UUID)) error
+	// News tells the listener of what happens in the queues from now on, until
+	// ctx ends, whose error it returns. It may miss some, when a connection was
+	// lost: Extend tells of the cancellations among it.
+	News(ctx context.Context, queues []string, listener Listener) error
+}
+
+// Listener is told of news, one at a time, and is quick. What is nil is not
+// called.
+type Listener struct {
+	// Cancelled: a running task is to be cancelled.
+	Cancelled func(queue string, id uuid.UUID)
+	// Paused: a queue was paused, perhaps not for the first time. What was
+	// leased and has not begun is to be handed back.
+	Paused func(queue string)
 }
 
 // Timetable is what a broker offers to schedules: a memory of which ticks were
@@ -301,7 +352,7 @@ type Tick struct {
 	// the tick before has not ended.
 	NoOverlap bool
 	// IgnoreDelayed, with NoOverlap, has a task count as ended that is not due:
-	// it waits for a retry, or was put off.
+	// it waits for a retry, or was put off. A parked one has not ended.
 	IgnoreDelayed bool
 }
 

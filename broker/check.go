@@ -16,19 +16,49 @@ func (r *LeaseRequest) Check() error {
 		return &task.FieldError{Field: "LeaseRequest.Max", Rule: "must be 1 to " + strconv.Itoa(MaxBatch), Value: strconv.Itoa(r.Max)}
 	case r.Duration < time.Millisecond:
 		return &task.FieldError{Field: "LeaseRequest.Duration", Rule: "must be at least 1ms", Value: r.Duration.String()}
+	case r.Last < 0 || r.Last == 1:
+		return &task.FieldError{Field: "LeaseRequest.Last", Rule: "must be 0 or at least 2", Value: strconv.Itoa(r.Last)}
+	case r.NoLast && r.Last == 0:
+		return &task.FieldError{Field: "LeaseRequest.NoLast", Rule: "goes with Last"}
 	case len(r.Queues) == 0:
 		return &task.FieldError{Field: "LeaseRequest.Queues", Rule: "must name a queue"}
 	}
 	for _, queue := range r.Queues {
-		if err := task.CheckQueue("LeaseRequest.Queues", queue); err != nil {
+		if err := CheckQueue("LeaseRequest.Queues", queue); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// Knows asks Handles about a name, in a goroutine apart: a function of a user's
+// that panics, or ends its goroutine, harms nobody, and says no.
+func (r *LeaseRequest) Knows(name string) bool {
+	if r.Handles == nil {
+		return true
+	}
+	answer := make(chan bool, 1)
+	go func() {
+		knows := false
+		defer func() {
+			if recover() != nil {
+				knows = false
+			}
+			answer <- knows
+		}()
+		knows = r.Handles(name)
+	}()
+	return <-answer
+}
+
 // Check returns a *task.FieldError unless a lease can end like this.
 func (o *Outcome) Check() error {
+	switch {
+	case o.Parked && o.Status != task.StatusScheduled:
+		return &task.FieldError{Field: "Outcome.Parked", Rule: "goes with Status scheduled"}
+	case o.Parked && o.Name() == "":
+		return &task.FieldError{Field: "Outcome.Parked", Rule: "needs the task, for its name"}
+	}
 	switch o.Status {
 	case task.StatusCompleted, task.StatusFailed, task.StatusCancelled,
 		task.StatusRetrying, task.StatusScheduled, task.StatusPending:
@@ -38,6 +68,18 @@ func (o *Outcome) Check() error {
 		Field: "Outcome.Status", Value: strconv.Quote(string(o.Status)),
 		Rule: "must be completed, failed, cancelled, retrying, scheduled or pending",
 	}
+}
+
+// Name is that of the task, as far as the outcome tells: that of Task, or else of
+// the lease's.
+func (o *Outcome) Name() string {
+	switch {
+	case o.Task != nil:
+		return o.Task.Name
+	case o.Lease.Task != nil:
+		return o.Lease.Task.Name
+	}
+	return ""
 }
 
 // Check returns a *task.FieldError unless tasks can be changed like this.
@@ -54,7 +96,7 @@ func (c *Change) Check() error {
 	case c.Status != task.StatusPending && c.Delay+c.Spacing != 0:
 		return &task.FieldError{Field: "Change.Delay", Rule: "must be 0 but with Status pending", Value: c.Delay.String()}
 	}
-	return task.CheckPriority("Change.Priority", c.Priority)
+	return CheckPriority("Change.Priority", c.Priority)
 }
 
 // Wait is how long the task at position i of the IDs waits. It does not overflow.
@@ -75,7 +117,7 @@ func (t *Tick) Check() error {
 	case t.Task.Gather.Key != "":
 		return &task.FieldError{Field: "Gather", Rule: "cannot be combined with a schedule"}
 	}
-	return t.Task.Prepare()
+	return Prepare(t.Task)
 }
 
 // Default counts of Bounds.
@@ -116,12 +158,12 @@ func (b Bounds) Keep(status task.Status, keep time.Duration) time.Duration {
 // Suits returns a *task.FieldError if the change may not be made of that task as
 // it stands: while a task is unique by its payload, its payload stays.
 func (c Change) Suits(t *task.Task) error {
-	if c.Payload == nil || t.Status.Ended() || t.LockKey() == "" {
+	if c.Payload == nil || t.Status.Ended() || LockKey(t) == "" {
 		return nil
 	}
 	changed := *t
 	changed.Payload = c.Payload
-	if changed.LockKey() == t.LockKey() {
+	if LockKey(&changed) == LockKey(t) {
 		return nil
 	}
 	return &task.FieldError{Field: "Change.Payload", Rule: "must stay while the task is unique by it; a Unique.Key makes it free"}

@@ -21,12 +21,12 @@ func (s *ServerInfo) Check(lasts time.Duration) error {
 	if lasts < time.Millisecond {
 		return &task.FieldError{Field: "lasts", Rule: "must be at least 1ms", Value: lasts.String()}
 	}
-	return task.CheckName("ServerInfo.Name", s.Name)
+	return CheckName("ServerInfo.Name", s.Name)
 }
 
 // CheckTallies returns a *task.FieldError unless they can be recorded.
 func CheckTallies(queue string, tallies map[string]Tally) error {
-	if err := task.CheckQueue("Queue", queue); err != nil {
+	if err := CheckQueue("Queue", queue); err != nil {
 		return err
 	}
 	if len(tallies) > MaxNames {
@@ -36,7 +36,7 @@ func CheckTallies(queue string, tallies map[string]Tally) error {
 		if name == "" {
 			continue
 		}
-		if err := task.CheckName("tallies", name); err != nil {
+		if err := CheckName("tallies", name); err != nil {
 			return err
 		}
 	}

@@ -86,6 +86,9 @@ type ServerInfo struct {
 	// most MaxListed.
 	Busy    int           `json:"busy"`
 	Running []RunningTask `json:"running"`
+	// Overdue is how many of its handlers go on although their contexts ended ten
+	// seconds ago and more: nothing can end them.
+	Overdue int `json:"overdue,omitempty"`
 	// Stopping tells that it takes on nothing more.
 	Stopping bool `json:"stopping,omitempty"`
 	// SeenAt and Expires are by the broker's clock: when it was last heard of,
@@ -101,6 +104,8 @@ type RunningTask struct {
 	Name  string    `json:"name"`
 	Queue string    `json:"queue"`
 	Since time.Time `json:"since"` // when it was leased, by the server's clock
+	// Overdue tells that its handler should have returned long ago.
+	Overdue bool `json:"overdue,omitempty"`
 }
 
 // Handles reports whether the server runs tasks of that name, or may.
@@ -174,6 +179,9 @@ type Standing struct {
 	Expires    time.Time
 	Deliveries int
 	Token      int64
+	// Parked tells that no worker that leased it has a handler for its name: it
+	// waits for one that has. See Outcome.Parked.
+	Parked bool
 	// Behind is the task that has to end before this one may be due, of those
 	// that are Latest. Zero: there is none.
 	Behind uuid.UUID

@@ -13,6 +13,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/admin"
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -31,7 +33,7 @@ type change struct {
 	action
 	queue       string
 	ids         []uuid.UUID
-	group       jobsy.FailedGroup
+	group       admin.FailedGroup
 	perSecond   float64
 	priority    task.Priority
 	schedule    string
@@ -57,6 +59,8 @@ func actions() map[string]action {
 		{name: "pause-schedule", past: "Paused", what: "schedule", read: readSchedule, do: pauseSchedule},
 		{name: "run-schedule", past: "Enqueued the task of", what: "schedule", read: readSchedule, do: runSchedule},
 		{name: "resume-schedule", past: "Resumed", what: "schedule", read: readSchedule, do: resumeSchedule},
+		{name: "remove-schedule", past: "Removed", what: "schedule", read: readSchedule, do: removeSchedule,
+			question: "Remove %s? Its pause and its last tick are forgotten. A program that still runs it brings it back."},
 	}
 	named := make(map[string]action)
 	for _, a := range all {
@@ -65,9 +69,15 @@ func actions() map[string]action {
 	return named
 }
 
-func readNothing(*change, *params)      {}
-func readIDs(c *change, q *params)      { c.ids = q.ids() }
-func readSchedule(c *change, q *params) { c.schedule = q.text("schedule", maxText*2) }
+func readNothing(*change, *params) {}
+func readIDs(c *change, q *params) { c.ids = q.ids() }
+
+func readSchedule(c *change, q *params) {
+	c.schedule = q.text("schedule", maxText*2)
+	if c.schedule == "" {
+		q.refuse("schedule", "must not be empty", "")
+	}
+}
 
 func readPriority(c *change, q *params) {
 	c.ids = q.ids()
@@ -78,7 +88,7 @@ func readPriority(c *change, q *params) {
 }
 
 func readGroup(c *change, q *params) {
-	c.group = jobsy.FailedGroup{Queue: c.queue, Name: q.text("name", maxText*2), Fingerprint: q.text("fingerprint", maxText*2)}
+	c.group = admin.FailedGroup{Queue: c.queue, Name: q.text("name", maxText*2), Fingerprint: q.text("fingerprint", maxText*2)}
 	c.perSecond = q.rate("per_second")
 	if c.group.Name == "" {
 		q.refuse("name", "must not be empty", "")
@@ -94,8 +104,8 @@ func (d *dashboard) act(w http.ResponseWriter, r *request) error {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if r.role != Operator {
-		d.Logger.Warn("dashboard: change refused", slog.String("user", r.user), slog.String("action", task.Cut(r.PostFormValue("do"), 40)),
-			slog.String("queue", task.Cut(r.PostFormValue("queue"), 128)), slog.String("outcome", "forbidden"))
+		d.Logger.Warn("dashboard: change refused", slog.String("user", r.user), slog.String("action", broker.Cut(r.PostFormValue("do"), 40)),
+			slog.String("queue", broker.Cut(r.PostFormValue("queue"), 128)), slog.String("outcome", "forbidden"))
 		return errForbidden
 	}
 	c, err := d.readChange(r)
@@ -181,8 +191,12 @@ type question struct {
 
 func (d *dashboard) ask(w http.ResponseWriter, r *request, c *change) error {
 	what := count(len(c.ids), c.what)
-	q := question{Back: c.back, Verb: strings.ToUpper(c.name[:1]) + strings.ReplaceAll(c.name[1:], "-group", "")}
-	if c.fingerprint {
+	verb, _, _ := strings.Cut(c.name, "-")
+	q := question{Back: c.back, Verb: strings.ToUpper(verb[:1]) + verb[1:]}
+	switch {
+	case c.schedule != "":
+		what = "schedule " + line(c.schedule) + " of queue " + line(c.queue)
+	case c.fingerprint:
 		what = "all failed tasks " + line(c.group.Name) + " of queue " + line(c.queue) + " with the error below"
 		q.Shown = []string{c.group.Fingerprint}
 	}
@@ -270,7 +284,7 @@ func changePriority(d *dashboard, ctx context.Context, c *change) (int, error) {
 	done := 0
 	var errs []error
 	for _, t := range c.named() {
-		err := d.client.SetPriority(ctx, t, c.priority)
+		err := d.admin.SetPriority(ctx, t, c.priority)
 		errs = append(errs, err)
 		if err == nil {
 			done++
@@ -287,30 +301,34 @@ func one(err error) (int, error) {
 }
 
 func pauseQueue(d *dashboard, ctx context.Context, c *change) (int, error) {
-	return one(d.client.Pause(ctx, c.queue))
+	return one(d.admin.Pause(ctx, c.queue))
 }
 
 func resumeQueue(d *dashboard, ctx context.Context, c *change) (int, error) {
-	return one(d.client.Resume(ctx, c.queue))
+	return one(d.admin.Resume(ctx, c.queue))
 }
 
 func retryGroup(d *dashboard, ctx context.Context, c *change) (int, error) {
-	return d.client.RetryFailed(ctx, c.group, c.perSecond)
+	return d.admin.RetryFailed(ctx, c.group, c.perSecond)
 }
 
 func deleteGroup(d *dashboard, ctx context.Context, c *change) (int, error) {
-	return d.client.DeleteFailed(ctx, c.group)
+	return d.admin.DeleteFailed(ctx, c.group)
 }
 
 func pauseSchedule(d *dashboard, ctx context.Context, c *change) (int, error) {
-	return one(d.client.PauseSchedule(ctx, c.queue, c.schedule))
+	return one(d.admin.PauseSchedule(ctx, c.queue, c.schedule))
 }
 
 func resumeSchedule(d *dashboard, ctx context.Context, c *change) (int, error) {
-	return one(d.client.ResumeSchedule(ctx, c.queue, c.schedule))
+	return one(d.admin.ResumeSchedule(ctx, c.queue, c.schedule))
 }
 
 func runSchedule(d *dashboard, ctx context.Context, c *change) (int, error) {
-	_, err := d.client.RunSchedule(ctx, c.queue, c.schedule)
+	_, err := d.admin.RunSchedule(ctx, c.queue, c.schedule)
 	return one(err)
+}
+
+func removeSchedule(d *dashboard, ctx context.Context, c *change) (int, error) {
+	return one(d.admin.RemoveSchedule(ctx, c.queue, c.schedule))
 }

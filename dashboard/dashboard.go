@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/admin"
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
@@ -26,6 +27,7 @@ type dashboard struct {
 	Options
 	broker  broker.Broker
 	client  *jobsy.Client
+	admin   *admin.Client
 	look    broker.Inspector
 	monitor broker.Monitor // nil: the broker is none
 	planner broker.Planner // nil: the broker is none
@@ -38,7 +40,7 @@ type dashboard struct {
 // broker that is no broker.Inspector gets pages that say so; what else it is not
 // is left out.
 func New(b broker.Broker, opts *Options) http.Handler {
-	d := &dashboard{Options: opts.withDefaults(), broker: b, client: jobsy.NewClient(b, nil)}
+	d := &dashboard{Options: opts.withDefaults(), broker: b, client: jobsy.NewClient(b, nil), admin: admin.New(b, nil)}
 	d.look, _ = b.(broker.Inspector)
 	d.monitor, _ = b.(broker.Monitor)
 	d.planner, _ = b.(broker.Planner)

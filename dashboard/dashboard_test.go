@@ -232,7 +232,7 @@ func TestBounds(t *testing.T) {
 	}
 	for field, form := range map[string][]string{
 		"do": {"do", "explode"}, "id": many, "priority": {"do", "priority", "id", id, "priority", "256"}, "back": {"do", "pause", "back", "https://example.org/"},
-		"per_second": {"do", "retry-group", "name", "x", "per_second", "-1"}, "name": {"do", "retry-group"}, "queue": {"do", "pause", "queue", "{}"},
+		"schedule": {"do", "remove-schedule", "confirmed", "yes"}, "per_second": {"do", "retry-group", "name", "x", "per_second", "-1"}, "name": {"do", "retry-group"}, "queue": {"do", "pause", "queue", "{}"},
 	} {
 		if w := r.post(form...); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), field+" must") {
 			t.Errorf("%.60v: %d, want 400 for %s\n%s", form, w.Code, field, w.Body)
@@ -295,6 +295,31 @@ func TestActions(t *testing.T) {
 		"changed=1 ids=", "level=WARN")
 }
 
+func TestScheduleActions(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, dashboard.Options{})
+	r.fail("refused") // makes the queue known
+	if _, err := r.Join(t.Context(), "default", "a digest"); err != nil {
+		t.Fatal(err)
+	}
+	form := func(do string, more ...string) []string {
+		return append([]string{"do", do, "schedule", "a digest", "queue", "default", "back", "schedules"}, more...)
+	}
+	r.want(r.get("/schedules"), "a digest", ">Remove…</button>")
+	to := r.done(form("pause-schedule")...)
+	r.want(r.get("/"+to), "Paused 1 schedule.", ">Resume</button>")
+	to = r.done(form("resume-schedule")...)
+	r.want(r.get("/"+to), "Resumed 1 schedule.", ">Pause</button>")
+	w := r.post(form("remove-schedule")...)
+	r.want(w.Body.String(), "Remove schedule a digest of queue default?", `name="confirmed" value="yes"`, ">Remove</button>", `name="schedule" value="a digest"`)
+	if w.Code != http.StatusOK || !strings.Contains(r.get("/schedules"), "a digest") {
+		t.Errorf("removed without a confirmation: %d", w.Code)
+	}
+	to = r.done(form("remove-schedule", "confirmed", "yes")...)
+	r.want(r.get("/"+to), "Removed 1 schedule.", "No schedule was joined yet.")
+	r.want(r.log.String(), "action=remove-schedule", `schedule="a digest"`, "outcome=done")
+}
+
 func TestCrossOrigin(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, dashboard.Options{})
@@ -327,7 +352,7 @@ func TestReader(t *testing.T) {
 			t.Errorf("%s offers a change:\n%s", page, text)
 		}
 	}
-	for _, do := range []string{"retry", "cancel", "delete", "priority", "pause", "resume", "retry-group", "delete-group", "pause-schedule", "resume-schedule", "run-schedule", "nonsense"} {
+	for _, do := range []string{"retry", "cancel", "delete", "priority", "pause", "resume", "retry-group", "delete-group", "pause-schedule", "resume-schedule", "run-schedule", "remove-schedule", "nonsense"} {
 		w := r.post("do", do, "id", failed[0].ID.String(), "name", "send", "fingerprint", "refused", "priority", "1", "confirmed", "yes")
 		if w.Code != http.StatusForbidden {
 			t.Errorf("%s: %d", do, w.Code)

@@ -3,7 +3,7 @@ package dashboard
 import (
 	"context"
 
-	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/admin"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -20,7 +20,7 @@ type failedData struct {
 	Looked       int
 	All          bool
 	Cursor, Next string
-	Groups       []jobsy.FailedGroup
+	Groups       []admin.FailedGroup
 	More         int // groups that are not shown
 }
 
@@ -40,9 +40,9 @@ func (d *dashboard) failed(ctx context.Context, q *params) (any, error) {
 	}
 	var err error
 	if data.All {
-		data.Groups, err = d.client.FailedGroups(ctx, data.Queue)
+		data.Groups, err = d.admin.FailedGroups(ctx, data.Queue)
 	} else {
-		data.Groups, data.Next, err = d.client.FailedGroupsPage(ctx, data.Queue, data.Cursor, failedAtOnce)
+		data.Groups, data.Next, err = d.admin.FailedGroupsPage(ctx, data.Queue, data.Cursor, failedAtOnce)
 	}
 	for i := range data.Groups {
 		data.Looked += data.Groups[i].Count

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -32,7 +33,7 @@ type params struct {
 
 func (p *params) refuse(field, rule, value string) {
 	if p.err == nil {
-		p.err = &task.FieldError{Field: field, Rule: rule, Value: strconv.Quote(task.Cut(value, 40))}
+		p.err = &task.FieldError{Field: field, Rule: rule, Value: strconv.Quote(broker.Cut(value, 40))}
 	}
 }
 
@@ -93,7 +94,7 @@ func (p *params) queue() string {
 	if name == "" {
 		return task.DefaultQueue
 	}
-	if err := task.CheckQueue("queue", name); err != nil && p.err == nil {
+	if err := broker.CheckQueue("queue", name); err != nil && p.err == nil {
 		p.err = err
 	}
 	return name

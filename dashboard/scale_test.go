@@ -13,6 +13,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/admin"
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/broker/redis"
 	"github.com/nex-gen-tech/jobsy/dashboard"
@@ -64,7 +65,7 @@ func TestScale(t *testing.T) {
 		}
 	}
 	began := time.Now()
-	n, err := jobsy.NewClient(b, nil).RetryFailed(t.Context(), jobsy.FailedGroup{Name: "fails-0"}, 0)
+	n, err := admin.New(b, nil).RetryFailed(t.Context(), admin.FailedGroup{Name: "fails-0"}, 0)
 	t.Logf("%8s  to run %d of %d failed again: %v", time.Since(began).Round(time.Millisecond), n, *scale/10, err)
 	slow, err := server.Client(t).SlowLogGet(t.Context(), 10).Result()
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/admin"
 )
 
 const (
@@ -16,7 +16,7 @@ const (
 // schedulesData are the schedules of all queues.
 type schedulesData struct {
 	Known     bool // the broker can tell
-	Schedules []jobsy.ScheduleStatus
+	Schedules []admin.ScheduleStatus
 	More      bool // there are more than are shown
 }
 
@@ -29,15 +29,15 @@ func (d *dashboard) schedules(ctx context.Context, _ *params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := make([][]jobsy.ScheduleStatus, len(names))
+	found := make([][]admin.ScheduleStatus, len(names))
 	more := make([]bool, len(names))
 	err = each(len(names), func(i int) error {
-		some, next, err := d.client.Schedules(ctx, names[i], "", maxOfQueue)
+		some, next, err := d.admin.Schedules(ctx, names[i], "", maxOfQueue)
 		found[i], more[i] = some, next != ""
 		return err
 	})
 	all := slices.Concat(found...)
-	slices.SortFunc(all, func(a, b jobsy.ScheduleStatus) int {
+	slices.SortFunc(all, func(a, b admin.ScheduleStatus) int {
 		return strings.Compare(a.Queue+"\x00"+a.Name, b.Queue+"\x00"+b.Name)
 	})
 	data.More = slices.Contains(more, true) || len(all) > maxSchedules
@@ -46,4 +46,4 @@ func (d *dashboard) schedules(ctx context.Context, _ *params) (any, error) {
 }
 
 // Late reports whether ticks pass that nobody takes.
-func (schedulesData) Late(s jobsy.ScheduleStatus) bool { return s.Overdue > 2 && !s.Paused }
+func (schedulesData) Late(s admin.ScheduleStatus) bool { return s.Overdue > 2 && !s.Paused }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/admin"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -13,7 +13,7 @@ type taskData struct {
 	*task.Task
 	Shown    content
 	Returned content
-	Reasons  []jobsy.Reason // why it does not run
+	Reasons  []admin.Reason // why it does not run
 	Line     timeline
 	Percent  int
 }
@@ -36,12 +36,12 @@ func (d *dashboard) task(ctx context.Context, q *params) (any, error) {
 }
 
 // explained returns a task and why it does not run, if the broker can tell.
-func (d *dashboard) explained(ctx context.Context, named *task.Task) (*task.Task, []jobsy.Reason, error) {
+func (d *dashboard) explained(ctx context.Context, named *task.Task) (*task.Task, []admin.Reason, error) {
 	if d.monitor == nil {
 		t, err := d.look.Task(ctx, named.Queue, named.ID)
 		return t, nil, err
 	}
-	e, err := d.client.Explain(ctx, named)
+	e, err := d.admin.Explain(ctx, named)
 	switch {
 	case err != nil:
 		return nil, nil, err

@@ -103,10 +103,17 @@ if #ARGV > 3 + 3 * count then
     at.record = record
     if at.set == pending then
       at.score = pending_score(priority, at.score % 35184372088832)
+    elseif is_parked(at.score) then
+      place(at, due or 0, priority)
     else
       at.score = delayed_score(due or math.floor(at.score / 256), priority)
     end
     put(id, at)
+  end
+
+  -- A group that was parked has been leased: it takes no more members.
+  local function open(at)
+    return at and (at.set == pending or at.set == scheduled and not is_parked(at.score))
   end
 
   local function join(lock, at, u)
@@ -146,7 +153,7 @@ if #ARGV > 3 + 3 * count then
     elseif mode == 'l' and waits then
       replace(holder, at, record, priority)
       say(i, '=', holder)
-    elseif mode == 'g' and waits and tonumber(lock[4]) < tonumber(lock[5]) and #at.record < 1048576 then
+    elseif mode == 'g' and open(at) and tonumber(lock[4]) < tonumber(lock[5]) and #at.record < 1048576 then
       join(lock, at, u)
       say(i, '=', holder)
     else

@@ -50,7 +50,7 @@ local function unhold(lock, keys, clock)
   end
   local id, due = lock[3], lock[4]
   local score = id and redis.call('ZSCORE', keys.scheduled, id)
-  if not score then
+  if not score or is_parked(score) then
     return
   end
   local priority = 255 - score % 256

@@ -22,6 +22,43 @@ local function delayed_score(due, priority)
   return due * 256 + 255 - priority
 end
 
+-- A parked task is due never: PARKED ms after 1970 and the time at which it was
+-- parked. The set parked has an entry for it:
+--   name \1 255 - priority (3 digits), ms (13), number (4), id | lost deliveries
+-- which counts as long as its task stands in scheduled with that time.
+local PARKED = 17592186044416
+
+local function is_parked(score)
+  local due = math.floor(score / 256)
+  return due >= PARKED and due < 2 * PARKED - 1
+end
+
+-- The time, the id and the lost deliveries of an entry in parked.
+local function parked_entry(member)
+  local ms, id, lost = string.match(member, '^[^\1]+\1%d%d%d(%d%d%d%d%d%d%d%d%d%d%d%d%d)%d%d%d%d(.*)|(%d+)$')
+  return tonumber(ms), id, tonumber(lost)
+end
+
+-- Parts entries in parked: those whose tasks are parked, with their scores, and
+-- those that count no more.
+local function parked_still(scheduled, members)
+  local still, gone, ids = {}, {}, {}
+  for i, member in ipairs(members) do
+    local _, id = parked_entry(member)
+    ids[i] = id or ''
+  end
+  local scores = ids[1] and redis.call('ZMSCORE', scheduled, unpack(ids)) or {}
+  for i, member in ipairs(members) do
+    local ms = parked_entry(member)
+    if ms and scores[i] and math.floor(scores[i] / 256) == PARKED + ms then
+      still[#still + 1] = {member = member, score = tonumber(scores[i])}
+    else
+      gone[#gone + 1] = member
+    end
+  end
+  return still, gone
+end
+
 -- The reply of a caller's last call, if this call repeats it.
 local function recall(key, call)
   local remembered = redis.call('GET', key)

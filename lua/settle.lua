@@ -2,13 +2,15 @@
 --
 -- KEYS   1 tasks  2 pending  3 scheduled  4 retrying  5 running  6 completed
 --        7 failed  8 cancelled  9 seq  10 wake  11 reply  12 cancelling
---        13 waited  14 progress  15 locks
+--        13 waited  14 progress  15 locks  16 parked
 -- ARGV   1 call number  2 ms to remember the reply  3 channel for news
 --        4 how many outcomes
 --        then 5 an outcome: member of the lease, status, ms, priority, record
 --        ms: how long an ended task is kept (0: not), or a delayed one waits
 --        pending: one that was delivered before becomes a lease that nobody holds,
 --        which counts one delivery less and runs out after ms
+--        parked: instead of ms the name of the task: it waits for a worker that
+--        handles it
 --        record: replaces the stored one ('': leaves it)
 --        then 2 a task with a lock: its position from 1, digest
 -- Reply  the positions of the outcomes whose lease is lost, from 1, with
@@ -71,7 +73,7 @@ local function decide(i, id, status, ms)
   return status, ms
 end
 
-local held_back, values = {}, {}
+local held_back, values, parks = {}, {}, {}
 if next(digests) then
   local names, at = {}, {}
   for i, digest in pairs(digests) do
@@ -108,9 +110,19 @@ local function release(member, id, ms, priority)
   end
 end
 
-local function settle(member, id, status, ms, priority, record)
+local function park(member, id, name, priority)
+  local order = string.format('%03.0f%013.0f%04.0f', 255 - priority, clock, #parks / 2)
+  local lost = (string.match(member, '|(%d+)|', 23) or 1) - 1
+  parks[#parks + 1] = '0'
+  parks[#parks + 1] = name .. '\1' .. order .. id .. '|' .. whole(lost)
+  add('scheduled', delayed_score(PARKED + clock, priority), id)
+end
+
+local function settle(member, id, status, ms, priority, record, name)
   if status == 'pending' then
     release(member, id, ms, priority)
+  elseif status == 'parked' then
+    park(member, id, name, priority)
   elseif status == 'scheduled' or status == 'retrying' then
     add(status, delayed_score(clock + ms, priority), id)
   elseif ms > 0 then
@@ -132,7 +144,7 @@ for i, member in ipairs(members) do
     gone[#gone + 1] = member
     local id, ends = string.sub(member, 1, 22), #over
     local status, ms = decide(i, id, ARGV[at + 1], tonumber(ARGV[at + 2]))
-    settle(member, id, status, ms, tonumber(ARGV[at + 3]), ARGV[at + 4])
+    settle(member, id, status, ms, tonumber(ARGV[at + 3]), ARGV[at + 4], ARGV[at + 2])
     if #over > ends and digests[i] then
       unlock(i, id)
     end
@@ -152,6 +164,9 @@ if ready[1] then
 end
 if gone[1] then
   redis.call('HLEN', tasks)
+end
+if parks[1] then
+  redis.call('ZCARD', KEYS[16])
 end
 
 -- The removals come first: a server out of memory lets a script that has
@@ -178,6 +193,10 @@ for status, list in pairs(added) do
   if list[1] then
     redis.call('ZADD', sets[status], unpack(list))
   end
+end
+if parks[1] then
+  redis.call('ZADD', KEYS[16], unpack(parks))
+  wake(marker)
 end
 if marked and over[1] then
   redis.call('HDEL', cancelling, unpack(over))

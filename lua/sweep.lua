@@ -1,16 +1,17 @@
 -- sweep drops ended tasks of one queue whose retention has passed, or of which
--- there are too many, and locks whose owner is gone.
+-- there are too many, locks whose owner is gone, and what is left of parked tasks.
 --
 -- KEYS   1 tasks  2 completed  3 failed  4 cancelled  5 dropped  6 waited
---        7 locks  8 lapses  9 pending  10 scheduled  11 seq  12 wake
+--        7 locks  8 lapses  9 pending  10 scheduled  11 seq  12 wake  13 parked
 -- ARGV   1 most to drop of each set (1 to 1000)
 --        2 to 4 how many completed, failed and cancelled ones may stay
---        5 where to go on looking at locks ('0' at first)
+--        5, 6 where to go on looking at locks, and at parked ('0' at first)
 -- Reply  {how many were dropped in all; then, completed, failed and cancelled,
---        how many of them before their time; where to go on looking at locks}
+--        how many of them before their time; where to go on looking at locks, and
+--        at parked}
 local tasks, waited, locks, lapses = KEYS[1], KEYS[6], KEYS[7], KEYS[8]
 local clock, most = now(), tonumber(ARGV[1])
-local out = {0, 0, 0, 0, ARGV[5]}
+local out = {0, 0, 0, 0, ARGV[5], '0'}
 
 local function drop(key, ids)
   if ids[1] then
@@ -32,6 +33,18 @@ end
 
 if redis.call('EXISTS', waited) == 1 then
   redis.call('ZREMRANGEBYSCORE', waited, '-inf', clock)
+end
+
+if redis.call('EXISTS', KEYS[13]) == 1 then
+  local page, members = redis.call('ZSCAN', KEYS[13], ARGV[6], 'COUNT', 500), {}
+  for i = 1, math.min(#page[2], 2000), 2 do
+    members[#members + 1] = page[2][i]
+  end
+  local _, stale = parked_still(KEYS[10], members)
+  if stale[1] then
+    redis.call('ZREM', KEYS[13], unpack(stale))
+  end
+  out[6] = page[1]
 end
 
 if redis.call('EXISTS', locks) == 0 then

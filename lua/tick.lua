@@ -41,7 +41,7 @@ end
 -- One that waits for a time to come.
 local function delayed(other)
   local at = redis.call('ZSCORE', scheduled, other) or redis.call('ZSCORE', retrying, other)
-  return at and math.floor(at / 256) > clock
+  return at and math.floor(at / 256) > clock and not is_parked(at)
 end
 -- The holder of the lock, if it keeps the tick's task out.
 local function excluded()

@@ -148,7 +148,7 @@ func (s *Scheduler) newEntry(schedule Schedule) (*entry, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
-	if err := task.CheckName("id", schedule.ID); err != nil {
+	if err := broker.CheckName("id", schedule.ID); err != nil {
 		return nil, err
 	}
 	if err := checkPolicies("", schedule.Missed, schedule.MaxMissed, schedule.Overlap); err != nil {

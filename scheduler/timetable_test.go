@@ -82,7 +82,7 @@ func (b *timetable) Join(ctx context.Context, _, schedule string) (broker.Schedu
 }
 
 func (b *timetable) Tick(ctx context.Context, tick broker.Tick) (broker.Ticked, error) {
-	if err := tick.Task.Prepare(); err != nil {
+	if err := broker.Prepare(tick.Task); err != nil {
 		return broker.Ticked{}, err
 	}
 	if err := b.enter(ctx, tick.Schedule); err != nil {

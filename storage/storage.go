@@ -13,9 +13,9 @@ import (
 // process left is there again after a restart.
 //
 // The broker makes one call at a time and waits for it, so a slow storage
-// slows the queue. The task it hands over must not be changed or kept; its
-// MarshalBinary is a compact record that UnmarshalBinary reads back whole. A
-// storage is shared by no two brokers at once.
+// slows the queue. The task it hands over must not be changed or kept;
+// record.Encode of package broker/record makes a compact record of it, which
+// record.Decode reads back whole. A storage is shared by no two brokers at once.
 type Storage interface {
 	// SaveTask inserts the task or replaces the one with its ID.
 	SaveTask(t *task.Task) error

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nex-gen-tech/jobsy/internal/tasktest"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -60,7 +61,7 @@ func TestExponentialWithoutJitter(t *testing.T) {
 
 func TestExponentialJitter(t *testing.T) {
 	t.Parallel()
-	r := newRandom(t)
+	r := tasktest.NewRandom(t)
 	for range 10_000 {
 		base, limit := time.Duration(r.Int64N(1<<uint(1+r.IntN(62)))), time.Duration(r.Int64())
 		attempt := 1 + r.IntN(100)

@@ -58,6 +58,9 @@ var (
 	ErrTimeout = errors.New("attempt timed out")
 	// ErrDeadline means that the task's Deadline has passed.
 	ErrDeadline = errors.New("task deadline passed")
+	// ErrWorkersLost means that the task has failed because its workers died or
+	// lost their lease, as often as ServerOptions.MaxDeliveries allows.
+	ErrWorkersLost = errors.New("its workers died or lost their lease")
 	// ErrShutdown means that the server stops and hands the task back.
 	ErrShutdown = errors.New("server shutting down")
 )

@@ -3,6 +3,7 @@ package task
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"time"
 )
 
@@ -30,7 +31,7 @@ type Kind[Args any] struct {
 }
 
 // New returns a task of this kind. Arguments that cannot be encoded surface
-// when the task is enqueued.
+// when the task is enqueued, and in its Err.
 func (k Kind[Args]) New(args Args) *Task {
 	payload, err := json.Marshal(args)
 	t := New(k.Name, payload)
@@ -38,14 +39,18 @@ func (k Kind[Args]) New(args Args) *Task {
 	t.MaxRetry, t.Timeout, t.Retention = k.MaxRetry, k.Timeout, k.Retention
 	t.Unique, t.Gather = k.Unique, k.Gather
 	if err != nil {
-		t.rare = &rare{encodeErr: fmt.Errorf("encode arguments of %s: %w", k.Name, err)}
+		t.rare = &rare{err: fmt.Errorf("encode arguments of %s: %w", k.Name, err)}
 	}
 	return t
 }
 
-// Args decodes the payload of a task of this kind.
+// Args decodes the payload of a task of this kind. Where Args has nothing to
+// decode into, such as struct{}, the payload may be empty.
 func (k Kind[Args]) Args(t *Task) (Args, error) {
 	var args Args
+	if len(t.Payload) == 0 && reflect.TypeFor[Args]().Size() == 0 {
+		return args, nil
+	}
 	if err := json.Unmarshal(t.Payload, &args); err != nil {
 		return args, fmt.Errorf("decode arguments of %s: %w", k.Name, err)
 	}

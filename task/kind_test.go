@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
+	"github.com/nex-gen-tech/jobsy/internal/tasktest"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -49,10 +52,14 @@ func TestKindRoundTrip(t *testing.T) {
 		Parent: &order{ID: math.MinInt64, Ratio: math.MaxFloat64},
 	}
 	queued := kind.New(want)
-	if err := queued.Prepare(); err != nil {
+	if err := broker.Prepare(queued); err != nil {
 		t.Fatal(err)
 	}
-	got, err := kind.Args(decode(t, encode(t, queued)))
+	back, err := record.Decode(record.Encode(queued), queued.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := kind.Args(back)
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
@@ -69,12 +76,12 @@ func TestKindSetsTheTaskUp(t *testing.T) {
 		ID: got.ID, Name: "n", Payload: []byte(`"x"`), Queue: "q", Priority: task.HighPriority, MaxRetry: -1,
 		Timeout: time.Minute, Retention: time.Hour, Unique: full.Unique, Gather: full.Gather,
 	}
-	if diff := differ(want, got); diff != "" || got.ID.Version() != 7 {
+	if diff := tasktest.Differ(want, got); diff != "" || got.ID.Version() != 7 {
 		t.Errorf("id %v; %s", got.ID, diff)
 	}
 
 	bare := task.Kind[string]{Name: "n"}.New("x")
-	if diff := differ(&task.Task{ID: bare.ID, Name: "n", Payload: []byte(`"x"`)}, bare); diff != "" {
+	if diff := tasktest.Differ(&task.Task{ID: bare.ID, Name: "n", Payload: []byte(`"x"`)}, bare); diff != "" {
 		t.Errorf("a zero field does not leave the task's own default: %s", diff)
 	}
 }
@@ -84,12 +91,12 @@ func TestKindThatCannotEncode(t *testing.T) {
 	bad := task.Kind[any]{Name: "n"}.New(make(chan int))
 	for name, queued := range map[string]*task.Task{"task": bad, "clone": bad.Clone()} {
 		before := queued.Clone()
-		err := queued.Prepare()
+		err := broker.Prepare(queued)
 		var unsupported *json.UnsupportedTypeError
 		if !errors.As(err, &unsupported) || !strings.HasPrefix(err.Error(), "encode arguments of n: ") {
 			t.Errorf("%s: Prepare returned %v", name, err)
 		}
-		if diff := differ(before, queued); diff != "" {
+		if diff := tasktest.Differ(before, queued); diff != "" {
 			t.Errorf("%s: a refused task has changed: %s", name, diff)
 		}
 	}
@@ -107,5 +114,21 @@ func TestKindThatCannotDecode(t *testing.T) {
 	var mismatch *json.UnmarshalTypeError
 	if _, err := kind.Args(task.New("order", []byte(`[]`))); !errors.As(err, &mismatch) {
 		t.Errorf("error is %v, which hides json's", err)
+	}
+}
+
+// Where there is nothing to decode into, nothing has to be there.
+func TestKindOfNothing(t *testing.T) {
+	t.Parallel()
+	for _, payload := range [][]byte{nil, {}, []byte("{}"), []byte("null")} {
+		if _, err := (task.Kind[struct{}]{Name: "n"}).Args(task.New("n", payload)); err != nil {
+			t.Errorf("%q: %v", payload, err)
+		}
+	}
+	if _, err := (task.Kind[struct{}]{Name: "n"}).Args(task.New("n", []byte("{"))); err == nil {
+		t.Error("a payload that is cut is decoded into nothing")
+	}
+	if _, err := (task.Kind[any]{Name: "n"}).Args(task.New("n", nil)); err == nil {
+		t.Error("an empty payload is decoded into something")
 	}
 }

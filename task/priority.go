@@ -3,7 +3,7 @@ package task
 // Priority orders the tasks of one queue: the greater runs first, and tasks
 // of one priority run first-in first-out. It goes from 1 to 255; zero means
 // MediumPriority.
-type Priority int
+type Priority int32
 
 // The levels that most programs need, with room between and around them.
 const (

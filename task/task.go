@@ -1,7 +1,7 @@
 // Package task holds what a unit of work is: the Task itself, the Kind that
 // declares one for producers and handlers alike, its priority, its status,
-// the backoff between its attempts, its encoding and the errors that a user
-// branches on.
+// the backoff between its attempts and the errors that a user branches on. What
+// only those need who write a broker is in package broker.
 package task
 
 import (
@@ -41,11 +41,8 @@ type Task struct {
 	// Queue names the queue. 1 to 128 bytes of UTF-8 without control
 	// characters and braces. Default: "default".
 	Queue string
-	// Priority orders the tasks of one queue, 1 (last) to 255 (first).
-	// Default: MediumPriority.
-	Priority Priority
 	// RunAt is when the task is due, by the broker's clock. It never starts
-	// earlier. Zero: as soon as possible.
+	// earlier. Not after the Deadline. Zero: as soon as possible.
 	RunAt time.Time
 	// MaxRetry is how many times the task runs again after an attempt that
 	// failed. Default: 25; -1: never again.
@@ -64,7 +61,21 @@ type Task struct {
 	Unique Unique
 	// Gather makes tasks with the same key run together. Zero: alone.
 	Gather Gather
+	// Priority orders the tasks of one queue, 1 (last) to 255 (first).
+	// Default: MediumPriority.
+	Priority Priority
 
+	// Snoozes counts how often the task was snoozed since it was enqueued, or
+	// run anew by an operator.
+	Snoozes int32
+	// Excused counts how often an error that is no failure, as
+	// ServerOptions.IsFailure has it, put the task off, since it was enqueued
+	// or run anew by an operator.
+	Excused int32
+	// Deliveries counts how often the task has been leased since an attempt
+	// of it was last answered for, this lease included. More than 1 means
+	// that workers died, or lost their lease, while they ran it.
+	Deliveries int32
 	// Status is where the task stands.
 	Status Status
 	// Attempt counts the attempts that were answered for; to the handler of a
@@ -83,10 +94,6 @@ type Task struct {
 	StartedAt time.Time
 	// EndedAt is when the task ended, by the broker's clock.
 	EndedAt time.Time
-	// Deliveries counts how often the task has been leased since an attempt
-	// of it was last answered for, this lease included. More than 1 means
-	// that workers died, or lost their lease, while they ran it.
-	Deliveries int
 	// Token is the fencing token of the latest lease. It only grows within a
 	// queue: a store that remembers the greatest token it has seen can
 	// refuse the writes of a worker whose lease has passed to another.
@@ -107,23 +114,36 @@ type Task struct {
 
 // rare is what few tasks have. It is kept apart, and never changed once it is
 // there, so that a task fits 512 bytes: beyond, memory comes in coarser sizes.
+// The counts and the priority stand together, in 32 bits each, for that, too.
 type rare struct {
-	encodeErr error  // why Kind.New could not encode the arguments
-	unknown   []byte // fields of a newer writer, kept for the next reader
+	err     error  // why Kind.New could not encode the arguments
+	foreign []byte // fields of a newer writer, kept for the next reader
 }
 
-func (t *Task) encodeErr() error {
+// Err returns why Kind.New could not encode the arguments; nil: it could, or the
+// task was made otherwise. Enqueuing the task returns that error.
+func (t *Task) Err() error {
 	if t.rare == nil {
 		return nil
 	}
-	return t.rare.encodeErr
+	return t.rare.err
 }
 
-func (t *Task) unknown() []byte {
+// Foreign returns the fields, encoded, of a newer version of Jobsy that wrote the
+// task's record. Brokers keep them for the next reader; they are not to be changed.
+func (t *Task) Foreign() []byte {
 	if t.rare == nil {
 		return nil
 	}
-	return t.rare.unknown
+	return t.rare.foreign
+}
+
+// SetForeign sets what Foreign returns. It keeps the fields, which must not be
+// changed from then on.
+func (t *Task) SetForeign(fields []byte) {
+	if t.rare != nil || len(fields) > 0 {
+		t.rare = &rare{err: t.Err(), foreign: fields}
+	}
 }
 
 // New returns a task with a fresh UUIDv7 and every other field at its
@@ -134,21 +154,8 @@ func New(name string, payload []byte) *Task {
 
 // Clone returns a deep copy.
 func (t *Task) Clone() *Task {
-	c := new(Task)
-	t.CloneInto(c)
-	return c
-}
-
-// CloneInto is Clone into memory that the caller has: that of c and of its
-// Payload, which nobody else may use. What was in them is lost.
-func (t *Task) CloneInto(c *Task) {
-	payload := c.Payload
-	*c = *t
-	if len(t.Payload) <= cap(payload) && len(t.Payload) > 0 {
-		c.Payload = append(payload[:0], t.Payload...)
-	} else {
-		c.Payload = slices.Clone(t.Payload)
-	}
+	c := *t
+	c.Payload = slices.Clone(t.Payload)
 	c.Headers = maps.Clone(t.Headers)
 	c.Result = slices.Clone(t.Result)
 	c.History = slices.Clone(t.History)
@@ -156,43 +163,5 @@ func (t *Task) CloneInto(c *Task) {
 	for i, m := range c.Members {
 		c.Members[i] = m.Clone()
 	}
-}
-
-// Prepare makes the task ready to be enqueued: it checks what the producer
-// set, writes the defaults into zero fields, and clears what the broker
-// records. Brokers call it for every task they are given. The error is a
-// *FieldError, or says why the arguments of a Kind could not be encoded; the
-// task is then left as it was.
-func (t *Task) Prepare() error {
-	if err := t.check(); err != nil {
-		return err
-	}
-	t.fillDefaults()
-	if t.EnqueuedAt.IsZero() {
-		t.EnqueuedAt = time.Now().Round(0)
-	}
-	t.Status, t.Attempt, t.LastError, t.Result = "", 0, "", nil
-	t.StartedAt, t.EndedAt = time.Time{}, time.Time{}
-	t.Deliveries, t.Token, t.Worker = 0, 0, ""
-	t.Progress, t.History, t.Members = Progress{}, nil, nil
-	return nil
-}
-
-func (t *Task) fillDefaults() {
-	if t.ID == uuid.Nil {
-		t.ID = uuid.Must(uuid.NewV7())
-	}
-	if t.Queue == "" {
-		t.Queue = DefaultQueue
-	}
-	if t.Priority == 0 {
-		t.Priority = MediumPriority
-	}
-	if t.MaxRetry == 0 {
-		t.MaxRetry = DefaultMaxRetry
-	}
-	if t.Timeout == 0 {
-		t.Timeout = DefaultTimeout
-	}
-	t.Gather.fill()
+	return &c
 }

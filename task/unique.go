@@ -1,11 +1,6 @@
 package task
 
-import (
-	"crypto/sha256"
-	"encoding/base64"
-	"strconv"
-	"time"
-)
+import "time"
 
 // UniqueMode says how a task and others with its key exclude each other.
 type UniqueMode int
@@ -75,91 +70,7 @@ type Gather struct {
 const (
 	DefaultGatherSize  = 100
 	DefaultGatherDelay = time.Minute
-	// MaxGatherBytes is how large a group's record may grow.
-	MaxGatherBytes = 1 << 20
 )
 
-const (
-	maxKey        = 512
-	maxGatherSize = 1000
-)
-
-// LockKey identifies the lock that the task would hold in its queue, by 22
-// characters of base64url. It is empty if the task has neither Unique nor Gather.
-func (t *Task) LockKey() string {
-	switch {
-	case t.Gather.Key != "":
-		return digest("gather", t.Name, t.Gather.Key)
-	case t.Unique.Mode == NotUnique:
-		return ""
-	case t.Unique.Key != "":
-		return digest("key", t.Unique.Key)
-	case t.Unique.Mode == Debounce || t.Unique.Mode == Latest:
-		return digest("name", t.Name)
-	}
-	return digest("payload", t.Name, string(t.Payload))
-}
-
-func digest(parts ...string) string {
-	h := sha256.New()
-	for _, part := range parts {
-		h.Write(strconv.AppendInt(nil, int64(len(part)), 10))
-		h.Write([]byte{':'})
-		h.Write([]byte(part))
-	}
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
-}
-
-func (u Unique) check() error {
-	switch {
-	case u.Mode < NotUnique || u.Mode > Latest:
-		return &FieldError{"Unique.Mode", "must be one of the modes of package task", strconv.Itoa(int(u.Mode))}
-	case u.Mode == NotUnique && u != Unique{}:
-		return &FieldError{Field: "Unique.Mode", Rule: "must be set if another field of Unique is"}
-	case len(u.Key) > maxKey:
-		return &FieldError{"Unique.Key", "must be at most 512 bytes", strconv.Itoa(len(u.Key))}
-	case (u.Mode == Throttle || u.Mode == Debounce) && u.For < time.Millisecond:
-		return &FieldError{"Unique.For", "must be at least 1ms with Throttle and Debounce", u.For.String()}
-	case u.Mode != Throttle && u.Mode != Debounce && u.For != 0:
-		return &FieldError{"Unique.For", "must be 0 but with Throttle and Debounce", u.For.String()}
-	case u.Limit != 0 && (u.Mode != Debounce || u.Limit < u.For):
-		return &FieldError{"Unique.Limit", "must be 0, or with Debounce at least For", u.Limit.String()}
-	}
-	return nil
-}
-
-func (t *Task) checkGather() error {
-	g := t.Gather
-	switch {
-	case g.Key == "" && g != Gather{}:
-		return &FieldError{Field: "Gather.Key", Rule: "must be set if another field of Gather is"}
-	case len(g.Key) > maxKey:
-		return &FieldError{"Gather.Key", "must be at most 512 bytes", strconv.Itoa(len(g.Key))}
-	case g.Size != 0 && (g.Size < 2 || g.Size > maxGatherSize):
-		return &FieldError{"Gather.Size", "must be 2 to 1000, or 0 for the default", strconv.Itoa(g.Size)}
-	case g.Delay < 0:
-		return &FieldError{"Gather.Delay", "must not be negative", g.Delay.String()}
-	case g.Quiet < 0:
-		return &FieldError{"Gather.Quiet", "must not be negative", g.Quiet.String()}
-	case g.Key != "" && t.Unique.Mode != NotUnique:
-		return &FieldError{Field: "Unique.Mode", Rule: "cannot be combined with Gather"}
-	case g.Key != "" && !t.RunAt.IsZero():
-		return &FieldError{Field: "RunAt", Rule: "cannot be combined with Gather"}
-	}
-	return nil
-}
-
-func (g *Gather) fill() {
-	if g.Key == "" {
-		return
-	}
-	if g.Size == 0 {
-		g.Size = DefaultGatherSize
-	}
-	if g.Delay == 0 {
-		g.Delay = DefaultGatherDelay
-	}
-	if g.Quiet == 0 || g.Quiet > g.Delay {
-		g.Quiet = g.Delay
-	}
-}
+// MaxGatherSize is the greatest Size of a Gather.
+const MaxGatherSize = 1000

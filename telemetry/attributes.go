@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -101,5 +102,6 @@ func wraps(err error) bool {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	return t.PkgPath() == "fmt" || t.PkgPath() == reflect.TypeFor[jobsy.BatchError]().PkgPath()
+	root := reflect.TypeFor[jobsy.BatchError]().PkgPath()
+	return t.PkgPath() == "fmt" || t.PkgPath() == root || strings.HasPrefix(t.PkgPath(), root+"/internal/")
 }

@@ -52,7 +52,7 @@ func (i *instruments) process(ctx context.Context, t *task.Task) (context.Contex
 	attrs := append(operation(opProcess, semconv.MessagingOperationTypeProcess), aboutTask(t)...)
 	attrs = append(attrs,
 		semconv.MessagingMessageID(t.ID.String()), semconv.MessagingClientID(t.Worker),
-		attemptKey.Int(t.Attempt), deliveriesKey.Int(t.Deliveries))
+		attemptKey.Int(t.Attempt), deliveriesKey.Int(int(t.Deliveries)))
 	if len(t.Members) > 0 {
 		attrs = append(attrs, semconv.MessagingBatchMessageCount(1+len(t.Members)))
 	}

@@ -94,10 +94,10 @@ func (s *ServerCollector) count(opts *jobsy.ServerOptions) {
 		s.failures.WithLabelValues(task.DefaultQueue)
 	}
 	then := opts.OnFailed
-	opts.OnFailed = func(t *task.Task, reason string) {
+	opts.OnFailed = func(ctx context.Context, t *task.Task, err error) {
 		s.failures.WithLabelValues(t.Queue).Inc()
 		if then != nil {
-			then(t, reason)
+			then(ctx, t, err)
 		}
 	}
 }

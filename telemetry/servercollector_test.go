@@ -23,7 +23,7 @@ func worked(t *testing.T) *telemetry.ServerCollector {
 	var c *telemetry.ServerCollector
 	synctest.Test(t, func(t *testing.T) {
 		told := 0
-		opts := &jobsy.ServerOptions{Concurrency: 7, OnFailed: func(*task.Task, string) { told++ }}
+		opts := &jobsy.ServerOptions{Concurrency: 7, OnFailed: func(context.Context, *task.Task, error) { told++ }}
 		c = telemetry.NewServerCollector(opts)
 		b := memory.New(nil)
 		server := jobsy.NewServer(b, opts)

@@ -17,9 +17,9 @@ func cancelRules() []rule {
 		{obeyed, "a task that completes is completed though it was cancelled", completedStays},
 		{obeyed, "Extend tells of a cancellation and keeps the lease", extendTells},
 		{obeyed, "a takeover tells of a cancellation", takeoverTells},
-		{announced, "Cancellations tells of running tasks that are cancelled", cancellationsTell},
-		{announced, "Cancellations tells of what another process cancels", cancellationsTellElsewhere},
-		{announced, "Cancellations ends with its context", cancellationsEnd},
+		{announced, "News tells of running tasks that are cancelled", cancellationsTell},
+		{announced, "News tells of what another process cancels", cancellationsTellElsewhere},
+		{announced, "News ends with its context", cancellationsEnd},
 	}
 }
 
@@ -99,7 +99,7 @@ func (s *trial) hears(queues ...string) <-chan uuid.UUID {
 	s.Helper()
 	notifier, heard := s.notifier(), make(chan uuid.UUID, 10)
 	s.running.Go(func() {
-		_ = notifier.Cancellations(s.ctx, queues, func(_ string, id uuid.UUID) { heard <- id })
+		_ = notifier.News(s.ctx, queues, broker.Listener{Cancelled: func(_ string, id uuid.UUID) { heard <- id }})
 	})
 	s.block(2 * short) // until it listens
 	return heard
@@ -110,10 +110,10 @@ func (s *trial) mustHear(heard <-chan uuid.UUID, want uuid.UUID) {
 	select {
 	case id := <-heard:
 		if id != want {
-			s.Errorf("Cancellations told of %s, want %s", id, want)
+			s.Errorf("News told of %s, want %s", id, want)
 		}
 	case <-time.After(s.prompt):
-		s.Fatalf("Cancellations has not told within %v", s.prompt)
+		s.Fatalf("News has not told within %v", s.prompt)
 	}
 }
 
@@ -129,7 +129,7 @@ func cancellationsTell(s *trial) {
 	again := s.cancelled("told, too", long, 0)
 	s.mustHear(heard, again.ID)
 	if len(heard)+len(elsewhere) > 0 {
-		s.Errorf("Cancellations told of a waiting task, twice of one, or of another queue")
+		s.Errorf("News told of a waiting task, twice of one, or of another queue")
 	}
 	s.settle(become(task.StatusCancelled, held, again)...)
 	s.leavesNothing()
@@ -151,14 +151,14 @@ func cancellationsEnd(s *trial) {
 	defer cancel()
 	done := make(chan error, 1)
 	s.running.Go(func() {
-		done <- notifier.Cancellations(ctx, []string{task.DefaultQueue}, func(string, uuid.UUID) {})
+		done <- notifier.News(ctx, []string{task.DefaultQueue}, broker.Listener{})
 	})
 	select {
 	case err := <-done:
 		if !errors.Is(err, context.DeadlineExceeded) {
-			s.Errorf("Cancellations returned %v, want the error of its context", err)
+			s.Errorf("News returned %v, want the error of its context", err)
 		}
 	case <-time.After(s.prompt):
-		s.Fatalf("Cancellations has not returned although its context has ended")
+		s.Fatalf("News has not returned although its context has ended")
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -64,22 +65,25 @@ func (s *trial) same(what string, got, want *task.Task) {
 // given returns the record of what the producer set.
 func given(t *task.Task) []byte {
 	c := t.Clone()
-	if err := c.Prepare(); err != nil {
+	if err := broker.Prepare(c); err != nil {
 		return []byte(err.Error())
 	}
-	record, _ := c.MarshalBinary() // its error is always nil
-	return record
+	return record.Encode(c)
 }
 
 func recordedFieldsAreCleared(s *trial) {
 	t := newTask("used")
 	t.Status, t.Attempt, t.LastError, t.Result = task.StatusFailed, 7, "old", []byte("old")
 	t.Deliveries, t.Token, t.Worker = 7, 1<<40, "old"
+	t.Snoozes, t.Excused = 7, 7
 	s.enqueue(t)
 	got := s.lease()
 	if d := got.Task; d.Attempt != 0 || d.LastError != "" || d.Result != nil || d.Deliveries != 1 {
 		s.Errorf("the task was leased with Attempt %d, LastError %q, Result %q, Deliveries %d, want 0, none, none, 1",
 			d.Attempt, d.LastError, d.Result, d.Deliveries)
+	}
+	if d := got.Task; d.Snoozes != 0 || d.Excused != 0 {
+		s.Errorf("the task was leased with Snoozes %d and Excused %d, want 0", d.Snoozes, d.Excused)
 	}
 	if got.Token == 1<<40 || got.Task.Worker == "old" {
 		s.Errorf("the task was leased with the caller's token or worker")
@@ -112,6 +116,7 @@ func badTasks() []badTask {
 	add("Timeout", func(t *task.Task) { t.Timeout = -time.Second })
 	add("Retention", func(t *task.Task) { t.Retention = -1 })
 	add("RunAt", func(t *task.Task) { t.RunAt = time.Date(1969, 1, 1, 0, 0, 0, 0, time.UTC) })
+	add("RunAt", func(t *task.Task) { t.RunAt, t.Deadline = time.Unix(2_000_000_000, 1), time.Unix(2_000_000_000, 0) })
 	add("Deadline", func(t *task.Task) { t.Deadline = time.Date(2263, 1, 1, 0, 0, 0, 0, time.UTC) })
 	add("Headers", func(t *task.Task) { t.Headers = map[string]string{"": "v"} })
 	add("Headers", func(t *task.Task) { t.Headers = map[string]string{"k": strings.Repeat("v", 64<<10)} })

@@ -18,7 +18,7 @@ func flawsByRule() map[string][]string {
 func enqueueFlaws() map[string][]string {
 	return map[string][]string{
 		"P10/defaults are written into the caller's task":                        {"leaves the caller's task without defaults", "does not say what a task has become"},
-		"P10/what the broker records is cleared":                                 {"keeps what the caller says of progress"},
+		"P10/what the broker records is cleared":                                 {"keeps what the caller says of progress", "keeps what the caller says of snoozes"},
 		"P10/a bad field is refused by name and the rest is taken":               {"takes bad tasks", "does not name the bad field"},
 		"P10/a nil task is refused and the rest is taken":                        {"takes bad tasks"},
 		"P10/arguments that cannot be encoded are refused":                       {"takes bad tasks"},
@@ -307,7 +307,7 @@ func reviseFlaws() map[string][]string {
 		"P11/a blocked Lease is woken by a revision":                                    {"a revision wakes nobody"},
 		"P10/a bad change is refused":                                                   {"does not check requests"},
 		"P6/a revision is answered as it was":                                           {"makes a change again whose reply was lost"},
-		"P16/an ended task that runs again begins anew and keeps its history":           {"a rerun keeps its attempts", "a rerun loses its history"},
+		"P16/an ended task that runs again begins anew and keeps its history":           {"a rerun keeps its attempts", "a rerun keeps its counts", "a rerun loses its history"},
 		"P16/tasks that run again are spaced":                                           {"ignores spacing"},
 		"P16/a paused queue hands out nothing and takes all":                            {"Pause does nothing"},
 		"P16/a queue is paused for every process":                                       {"Pause does nothing"},
@@ -321,9 +321,9 @@ func reviseFlaws() map[string][]string {
 
 func newsFlaws() map[string][]string {
 	return map[string][]string{
-		"P17/Cancellations tells of running tasks that are cancelled":     {"tells nobody"},
-		"P17/Cancellations tells of what another process cancels":         {"tells nobody"},
-		"P17/Cancellations ends with its context":                         {"ignores its context while it blocks"},
+		"P17/News tells of running tasks that are cancelled":              {"tells nobody"},
+		"P17/News tells of what another process cancels":                  {"tells nobody"},
+		"P17/News ends with its context":                                  {"ignores its context while it blocks"},
 		"P17/Wait returns when the task ends, and it stays readable":      {"Wait sleeps on", "drops what is waited for"},
 		"P17/Wait is in time while an ended task is kept":                 {"Wait does not look first"},
 		"P17/Wait tells what is unknown or deleted":                       {"Wait does not look first", "Wait sleeps on"},

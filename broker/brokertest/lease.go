@@ -36,7 +36,7 @@ func leaseSaysWhatItIs(s *trial) {
 		s.Errorf("the lease is of queue %q, task %s, delivery %d, token %d, want %q, %s, 1, more than 0",
 			got.Queue, got.ID, got.Deliveries, got.Token, task.DefaultQueue, t.ID)
 	}
-	if d.Queue != got.Queue || d.ID != got.ID || d.Deliveries != got.Deliveries || d.Token != got.Token ||
+	if d.Queue != got.Queue || d.ID != got.ID || int(d.Deliveries) != got.Deliveries || d.Token != got.Token ||
 		d.Priority != got.Priority || got.Priority != task.HighPriority {
 		s.Errorf("the lease %+v and its task %+v differ", got, *d)
 	}

@@ -21,7 +21,7 @@ func (m *model) inspect(queue string) error {
 	if m.has("does not check requests") {
 		return nil
 	}
-	return task.CheckQueue("Queue", queue)
+	return broker.CheckQueue("Queue", queue)
 }
 
 func (m *model) Queues(context.Context) ([]string, error) {
@@ -207,7 +207,7 @@ func (m *model) Tick(_ context.Context, tick broker.Tick) (broker.Ticked, error)
 			err = tick.Check()
 			return
 		}
-		if err = cmp.Or(task.CheckName("Schedule", tick.Schedule), tick.Check()); err == nil || m.has("records a tick before it checks the task") {
+		if err = cmp.Or(broker.CheckName("Schedule", tick.Schedule), tick.Check()); err == nil || m.has("records a tick before it checks the task") {
 			ticked = m.tick(m.schedule(tick.Task.Queue, tick.Schedule), tick)
 			ticked.Enqueued = ticked.Enqueued && err == nil
 		}

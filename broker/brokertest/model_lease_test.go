@@ -73,7 +73,7 @@ func (m *model) checkRequest(req broker.LeaseRequest) error {
 		return &task.FieldError{Field: "LeaseRequest", Rule: "must be complete"}
 	}
 	for _, queue := range req.Queues {
-		if err := task.CheckQueue("LeaseRequest.Queues", queue); err != nil {
+		if err := broker.CheckQueue("LeaseRequest.Queues", queue); err != nil {
 			return err
 		}
 	}
@@ -267,13 +267,13 @@ func (m *model) hand(e *entry, req broker.LeaseRequest) broker.Lease {
 		t = e.task
 	}
 	t.Status, t.Worker, t.StartedAt = task.StatusRunning, req.Worker, m.now()
-	t.Deliveries, t.Token = e.deliveries, e.token
+	t.Deliveries, t.Token = int32(e.deliveries), e.token
 	if m.has("does not say who leased a task") {
 		t.Worker = ""
 	}
 	lease := broker.Lease{
 		Task: t, Queue: e.queue, ID: e.id, Deliveries: e.deliveries, Token: e.token,
-		Priority: e.task.Priority, Lock: e.task.LockKey(), Expires: time.Now().Add(lasts),
+		Priority: e.task.Priority, Lock: broker.LockKey(e.task), Expires: time.Now().Add(lasts),
 		Cancelled: e.cancel != nil,
 	}
 	if m.has("leaves the priority out of a lease") {

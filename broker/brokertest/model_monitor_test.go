@@ -44,7 +44,7 @@ func (m *model) Beat(_ context.Context, server broker.ServerInfo, lasts time.Dur
 
 func (m *model) Depart(_ context.Context, name string) error {
 	if name == "" && !m.has("does not check requests") {
-		return task.CheckName("name", name)
+		return broker.CheckName("name", name)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -75,13 +76,13 @@ func (m *model) leave(e *entry) {
 	}
 }
 
-// listener is a Cancellations call.
+// listener is a News call.
 type listener struct {
 	queues []string
 	told   chan *entry
 }
 
-func (m *model) Cancellations(ctx context.Context, queues []string, told func(queue string, id uuid.UUID)) error {
+func (m *model) News(ctx context.Context, queues []string, to broker.Listener) error {
 	l := &listener{queues: queues, told: make(chan *entry, 100)}
 	m.mu.Lock()
 	m.listeners = append(m.listeners, l)
@@ -98,7 +99,7 @@ func (m *model) Cancellations(ctx context.Context, queues []string, told func(qu
 	for {
 		select {
 		case e := <-l.told:
-			told(e.queue, e.id)
+			to.Cancelled(e.queue, e.id)
 		case <-gone:
 			return ctx.Err()
 		case <-m.closed:

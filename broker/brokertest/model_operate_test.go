@@ -94,6 +94,9 @@ func (m *model) again(e *entry, wait time.Duration) error {
 		if !m.has("a rerun keeps its attempts") {
 			e.task.Attempt = 0
 		}
+		if !m.has("a rerun keeps its counts") {
+			e.task.Snoozes, e.task.Excused = 0, 0
+		}
 		if m.has("a rerun loses its history") {
 			e.task.History = nil
 		}

@@ -52,7 +52,7 @@ func (m *model) halt(queue, name string, halted bool) error {
 	s := m.schedules[[2]string{queue, name}]
 	switch {
 	case name == "":
-		return task.CheckName("Schedule", name)
+		return broker.CheckName("Schedule", name)
 	case s == nil:
 		return task.ErrNotFound
 	}
@@ -67,7 +67,7 @@ func (m *model) Forget(_ context.Context, queue, name string, last time.Time) (b
 	s := m.schedules[key]
 	switch {
 	case name == "":
-		return false, task.CheckName("Schedule", name)
+		return false, broker.CheckName("Schedule", name)
 	case s == nil || !s.last.Equal(last) && !m.has("Forget ignores the last tick"):
 		return false, nil
 	}
@@ -84,7 +84,7 @@ func (m *model) Schedules(_ context.Context, queue, cursor string, limit int) ([
 		if start, err = strconv.Atoi("0" + cursor); err != nil {
 			err = &task.FieldError{Field: "cursor", Rule: "must be that of a page"}
 		}
-		if err = cmp.Or(broker.CheckPage(limit), task.CheckQueue("Queue", queue), err); err != nil {
+		if err = cmp.Or(broker.CheckPage(limit), broker.CheckQueue("Queue", queue), err); err != nil {
 			return nil, "", err
 		}
 	}
@@ -114,7 +114,7 @@ func (m *model) scheduleInfo(key [2]string) broker.ScheduleInfo {
 
 func (m *model) Schedule(_ context.Context, queue, name string) (broker.ScheduleInfo, error) {
 	if name == "" {
-		return broker.ScheduleInfo{}, task.CheckName("Schedule", name)
+		return broker.ScheduleInfo{}, broker.CheckName("Schedule", name)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -290,21 +290,26 @@ func (m *model) prepare(t *task.Task) error {
 		}
 		return nil
 	case m.has("leaves the caller's task without defaults"):
-		err := t.Prepare()
+		err := broker.Prepare(t)
 		t.MaxRetry = 0
 		return err
 	case m.has("keeps what the caller says of progress"):
 		attempt := t.Attempt
-		err := t.Prepare()
+		err := broker.Prepare(t)
 		t.Attempt = attempt
 		return err
+	case m.has("keeps what the caller says of snoozes"):
+		snoozes := t.Snoozes
+		err := broker.Prepare(t)
+		t.Snoozes = snoozes
+		return err
 	case m.has("does not name the bad field"):
-		if t.Prepare() != nil {
+		if broker.Prepare(t) != nil {
 			return errors.New("bad task")
 		}
 		return nil
 	}
-	return t.Prepare()
+	return broker.Prepare(t)
 }
 
 func (m *model) judgeDuplicate(standing *entry, t *task.Task, repeated bool) error {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -22,7 +23,7 @@ type lock struct {
 
 // lockKey returns the queue and the key of a task's lock; zero: it has none.
 func (m *model) lockKey(t *task.Task) [2]string {
-	key := [2]string{t.Queue, t.LockKey()}
+	key := [2]string{t.Queue, broker.LockKey(t)}
 	switch {
 	case key[1] == "" || m.has("never excludes"):
 		return [2]string{}

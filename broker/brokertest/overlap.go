@@ -144,6 +144,10 @@ func ignoresDelayed(s *trial) {
 		o.pass(short)
 		o.end(o.leases(2, 2)...)
 	}
+	busy("last", true)
+	o.settle(broker.Outcome{Lease: o.lease(), Status: task.StatusScheduled, Parked: true})
+	busy("while it is parked", false)
+	o.end(o.lease())
 	o.finish()
 }
 

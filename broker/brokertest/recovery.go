@@ -43,7 +43,7 @@ func takeoversAreCounted(s *trial) {
 	s.enqueue(newTask("poison"))
 	for delivery := 1; delivery <= 4; delivery++ {
 		got := s.leaseFor(short)
-		if got.Deliveries != delivery || got.Task.Deliveries != delivery || got.Task.Attempt != 0 {
+		if got.Deliveries != delivery || int(got.Task.Deliveries) != delivery || got.Task.Attempt != 0 {
 			s.Errorf("lease %d has Deliveries %d and its task %d and Attempt %d, want %d, %d, 0",
 				delivery, got.Deliveries, got.Task.Deliveries, got.Task.Attempt, delivery, delivery)
 		}

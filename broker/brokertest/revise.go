@@ -227,7 +227,8 @@ func (s *trial) fail(t *task.Task) {
 	s.enqueue(t)
 	held := s.lease()
 	held.Task.Attempt, held.Task.LastError = 3, "why"
-	held.Task.Record(task.Run{Attempt: 3, Error: "why"})
+	held.Task.Snoozes, held.Task.Excused = 5, 7
+	broker.AddRun(held.Task, task.Run{Attempt: 3, Error: "why"})
 	s.settle(broker.Outcome{Lease: held, Status: task.StatusFailed, Task: held.Task, Keep: long})
 }
 
@@ -239,6 +240,9 @@ func rerunsAnew(s *trial) {
 	got := s.lease()
 	if got.ID != t.ID || got.Task.Attempt != 0 || got.Deliveries != 1 {
 		s.Errorf("leased %s with Attempt %d, want the failed task with Attempt 0", describe([]broker.Lease{got}), got.Task.Attempt)
+	}
+	if got.Task.Snoozes != 0 || got.Task.Excused != 0 {
+		s.Errorf("it has Snoozes %d and Excused %d, want 0", got.Task.Snoozes, got.Task.Excused)
 	}
 	if len(got.Task.History) != 1 || got.Task.History[0].Error != "why" || got.Task.LastError != "why" {
 		s.Errorf("it has the history %+v and LastError %q, want both as they were", got.Task.History, got.Task.LastError)

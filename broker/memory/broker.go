@@ -75,7 +75,7 @@ type Broker struct {
 	known     map[string]struct{}
 	stored    map[uuid.UUID]struct{} // the IDs in use in the storage; nil without one
 	retained  heap                   // the ended tasks of all queues, by when they go
-	lobbies   map[string]*lobby      // of the queues that callers wait for
+	lobbies   map[string][]*lobby    // of the queues that callers wait for
 	schedules map[scheduleID]*schedule
 	holds     map[holdID]*hold // locks of Unique and Gather
 	lapses    lapses
@@ -120,7 +120,7 @@ func New(opts *Options) *Broker {
 		done:      make(chan struct{}),
 		queues:    make(map[string]*queue),
 		known:     make(map[string]struct{}),
-		lobbies:   make(map[string]*lobby),
+		lobbies:   make(map[string][]*lobby),
 		schedules: make(map[scheduleID]*schedule),
 		holds:     make(map[holdID]*hold),
 		paused:    make(map[string]struct{}),

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -75,7 +76,7 @@ func prepare(field string, t *task.Task) error {
 	if t == nil {
 		return &task.FieldError{Field: field, Rule: "must not be nil"}
 	}
-	return t.Prepare()
+	return broker.Prepare(t)
 }
 
 // enqueue takes one prepared task, which the broker owns.
@@ -86,7 +87,7 @@ func (b *Broker) enqueue(t *task.Task, now time.Time) error {
 		}
 		return nil
 	}
-	if digest := t.LockKey(); digest != "" {
+	if digest := broker.LockKey(t); digest != "" {
 		err := b.enqueueUnique(t, digest, now)
 		if err == nil {
 			b.open(t.Queue).arrived++

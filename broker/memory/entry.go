@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -58,18 +60,16 @@ func (e *entry) is(t *task.Task) bool {
 		return false
 	}
 	enqueued := *e.task
-	if enqueued.Prepare() != nil { // clears what the broker has recorded
+	if broker.Prepare(&enqueued) != nil { // clears what the broker has recorded
 		return false
 	}
-	was, _ := enqueued.MarshalBinary() // its error is always nil
-	is, _ := t.MarshalBinary()
-	return bytes.Equal(was, is)
+	return bytes.Equal(record.Encode(&enqueued), record.Encode(t))
 }
 
 // standing returns a copy that says where the task stands.
 func (e *entry) standing() *task.Task {
 	t := e.task.Clone()
-	if delayed(t.Status) && !e.waitsForAnother() {
+	if delayed(t.Status) && !e.waitsForAnother() && !e.parked() {
 		t.RunAt = time.Unix(0, e.key.at)
 	}
 	return t
@@ -77,7 +77,7 @@ func (e *entry) standing() *task.Task {
 
 // waitsForAnother reports whether it may be due only once another task has ended.
 func (e *entry) waitsForAnother() bool {
-	return e.task.Unique.Mode == task.Latest && e.key.at >= held
+	return e.task.Unique.Mode == task.Latest && e.key.at >= held && !e.parked()
 }
 
 // delayed reports whether a task of that status waits for its time.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -64,7 +65,7 @@ func (b *Broker) Looks() int64 {
 func (b *Broker) EnqueueAndHold(t *task.Task) (release func()) {
 	now, err := b.enter(context.Background())
 	if err == nil {
-		err = errors.Join(t.Prepare(), b.enqueue(t, now))
+		err = errors.Join(broker.Prepare(t), b.enqueue(t, now))
 	}
 	if err != nil {
 		panic(err)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/nex-gen-tech/jobsy/broker"
-	"github.com/nex-gen-tech/jobsy/task"
 )
 
 // figures are those of one queue: for each of broker.Resolutions its periods, by
@@ -125,7 +124,7 @@ func (b *Broker) FiguresByName(_ context.Context, queue string, from, to time.Ti
 
 // lookBack shows the figures of a queue up to now.
 func (b *Broker) lookBack(queue string, look func(now time.Time, all *figures)) (time.Time, error) {
-	if err := task.CheckQueue("Queue", queue); err != nil {
+	if err := broker.CheckQueue("Queue", queue); err != nil {
 		return time.Time{}, err
 	}
 	now, err := b.enter(context.Background())

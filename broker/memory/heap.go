@@ -1,6 +1,9 @@
 package memory
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // never is later than any time.
 const never = math.MaxInt64
@@ -115,4 +118,26 @@ func (h *heap) firstChild(parent int) int {
 func (h *heap) children(parent int) (first, end int) {
 	n := len(h.items)
 	return min(arity*parent+1, n), min(arity*parent+1+arity, n)
+}
+
+// inOrder yields the entries in their order.
+func (h *heap) inOrder(yield func(*entry) bool) {
+	var look []int // the children of those that were yielded, in order
+	add := func(at int) {
+		i, _ := slices.BinarySearchFunc(look, h.items[at], func(other int, it item) int { return compare(h.items[other], it) })
+		look = slices.Insert(look, i, at)
+	}
+	if h.len() > 0 {
+		add(0)
+	}
+	for len(look) > 0 {
+		at := look[0]
+		look = look[1:]
+		if !yield(h.items[at].entry) {
+			return
+		}
+		for child, end := h.children(at); child < end; child++ {
+			add(child)
+		}
+	}
 }

@@ -55,7 +55,9 @@ func (b *Broker) counts(q *queue, now int64) map[task.Status]int {
 }
 
 func (b *Broker) count(q *queue, status task.Status, now int64) int {
-	if h := q.heap(status); h != nil {
+	if h := q.heap(status); h == &q.scheduled {
+		return h.len() + q.parked.len()
+	} else if h != nil {
 		return h.len()
 	}
 	if b.retained.next() > now {
@@ -70,7 +72,7 @@ func (b *Broker) count(q *queue, status task.Status, now int64) int {
 
 // inspect enters for a look at a queue, which is nil if it holds no task.
 func (b *Broker) inspect(name string) (*queue, time.Time, error) {
-	if err := task.CheckQueue("Queue", name); err != nil {
+	if err := broker.CheckQueue("Queue", name); err != nil {
 		return nil, time.Time{}, err
 	}
 	now, err := b.enter(context.Background())
@@ -135,6 +137,9 @@ func (q *queue) all(status task.Status, now int64) iter.Seq[item] {
 				if !yield(it) {
 					return
 				}
+			}
+			if h == &q.scheduled {
+				q.parked.all()(yield)
 			}
 			return
 		}

@@ -14,40 +14,50 @@ func (b *Broker) Lease(ctx context.Context, req broker.LeaseRequest) ([]broker.L
 	if err := req.Check(); err != nil {
 		return nil, err
 	}
-	leases, w, err := b.leaseOrWait(ctx, &req, nil)
-	for w != nil {
-		w.wait(ctx, b.done)
-		leases, w, err = b.leaseOrWait(ctx, &req, w)
+	c := &caller{LeaseRequest: req}
+	leases, done, err := b.leaseOrWait(ctx, c)
+	for !done {
+		if len(c.unasked) > 0 {
+			c.ask()
+		} else {
+			c.waiter.wait(ctx, b.done)
+		}
+		leases, done, err = b.leaseOrWait(ctx, c)
 	}
 	for i := range leases { // out of the lock: see grant
 		own := b.spares.Get().(*task.Task)
-		leases[i].Task.CloneInto(own)
+		broker.CloneInto(own, leases[i].Task)
 		leases[i].Task = own
 	}
 	return leases, err
 }
 
-// leaseOrWait leases what there is. If there is nothing, it returns the waiter
-// that the caller then blocks on; w is the one it has blocked on, if any.
-func (b *Broker) leaseOrWait(ctx context.Context, req *broker.LeaseRequest, w *waiter) ([]broker.Lease, *waiter, error) {
-	now, err := b.look(ctx, w)
+// leaseOrWait leases what there is. If there is nothing, it is not done: the
+// caller is to ask about the names of parked tasks, if there are any, or else to
+// block on its waiter.
+func (b *Broker) leaseOrWait(ctx context.Context, c *caller) (leases []broker.Lease, done bool, err error) {
+	now, err := b.look(ctx, c.waiter)
 	if err != nil {
-		return nil, nil, err
+		return nil, true, err
 	}
-	defer b.exit(now, req.Max)
-	var leases []broker.Lease
+	defer b.exit(now, c.Max)
+	c.unasked = nil
 	if err = ctx.Err(); err == nil {
-		leases, err = b.lease(req, now)
+		c.unasked = b.strange(c)
 	}
-	if len(leases) == 0 && err == nil {
-		return nil, b.block(req.Queues, w, now), nil
+	if err == nil && len(c.unasked) == 0 {
+		leases, err = b.lease(c, now)
 	}
-	for _, name := range req.Queues { // what is left is for others
+	if len(leases) == 0 && len(c.unasked) == 0 && err == nil {
+		c.waiter = b.block(c, now)
+		return nil, false, nil
+	}
+	for _, name := range c.Queues { // what is left is for others
 		if q := b.queues[name]; q != nil {
 			b.touch(q)
 		}
 	}
-	return leases, nil, err
+	return leases, len(c.unasked) == 0, err
 }
 
 // look is enter for a caller that may have blocked. One that has must come in
@@ -67,17 +77,18 @@ func (b *Broker) look(ctx context.Context, w *waiter) (time.Time, error) {
 
 // draft is what one Lease call has drawn so far. Its leases share a token.
 type draft struct {
-	req    *broker.LeaseRequest
+	*caller
 	now    time.Time
 	token  int64
 	leases []broker.Lease
+	lasts  int // on their last delivery
 }
 
 // lease draws leases from the queues in their order. An error comes without
 // leases: those drawn before it are returned instead.
-func (b *Broker) lease(req *broker.LeaseRequest, now time.Time) ([]broker.Lease, error) {
-	d := draft{req: req, now: now, token: b.draw()}
-	for _, name := range req.Queues {
+func (b *Broker) lease(c *caller, now time.Time) ([]broker.Lease, error) {
+	d := draft{caller: c, now: now, token: b.draw()}
+	for _, name := range c.Queues {
 		q := b.queues[name]
 		if q == nil || b.isPaused(name) {
 			continue
@@ -97,10 +108,10 @@ func (b *Broker) leaseFrom(q *queue, d *draft) error {
 	before := len(d.leases)
 	defer func() { q.brisk = len(d.leases)-before >= brisk }()
 	if d.leases == nil {
-		d.leases = make([]broker.Lease, 0, min(d.req.Max, q.pending.len()+1))
+		d.leases = make([]broker.Lease, 0, min(d.Max, q.pending.len()+1))
 	}
-	for len(d.leases) < d.req.Max {
-		e := q.runnable(now)
+	for len(d.leases) < d.Max {
+		e := q.runnable(d.caller, d.bar(d.lasts), now)
 		if e == nil {
 			return nil
 		}
@@ -120,20 +131,23 @@ func (b *Broker) grant(e *entry, d *draft) error {
 	if t.Status == task.StatusRunning {
 		t = t.Clone()
 	}
-	s := stamp{task.StatusRunning, d.now.Round(0), d.req.Worker, t.Deliveries + 1, d.token}
-	expires := after(d.now, d.req.Duration)
+	s := stamp{task.StatusRunning, d.now.Round(0), d.Worker, t.Deliveries + 1, d.token}
+	expires := after(d.now, d.Duration)
 	s.swap(t)
 	if err := b.save(t, e.storageID, expires); err != nil {
 		s.swap(t)
 		return err
 	}
-	e.queue.heap(s.status).remove(e) // s has what it was
+	e.queue.vacate(e, s.status) // s has what it was
 	e.task = t
 	b.put(e, expires)
 	d.leases = append(d.leases, broker.Lease{
-		Task: t, Queue: t.Queue, ID: t.ID, Deliveries: t.Deliveries, Token: t.Token, Priority: t.Priority,
-		Lock: t.LockKey(), Cancelled: e.doomed, Expires: d.now.Add(d.req.Duration),
+		Task: t, Queue: t.Queue, ID: t.ID, Deliveries: int(t.Deliveries), Token: t.Token, Priority: t.Priority,
+		Lock: broker.LockKey(t), Cancelled: e.doomed, Expires: d.now.Add(d.Duration),
 	})
+	if int(t.Deliveries) == d.Last {
+		d.lasts++
+	}
 	return nil
 }
 
@@ -142,7 +156,7 @@ type stamp struct {
 	status     task.Status
 	startedAt  time.Time
 	worker     string
-	deliveries int
+	deliveries int32
 	token      int64
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -78,10 +80,13 @@ func (b *Broker) restore(t *task.Task, now time.Time) restored {
 	id := t.ID
 	ownID(t)
 	prepared := *t
-	if t.Gather.Key != "" { // what is stored says when the group is due
+	switch {
+	case t.Gather.Key != "": // what is stored says when the group is due
 		prepared.RunAt = time.Time{}
+	case t.RunAt.After(t.Deadline): // it was put off beyond its end
+		prepared.Deadline = time.Time{}
 	}
-	if err := cmp.Or(checkRecorded(t), prepared.Prepare()); err != nil {
+	if err := cmp.Or(checkRecorded(t), broker.Prepare(&prepared)); err != nil {
 		standIn := b.setAside(t, id, err, now)
 		return restored{standIn, standIn.ID}
 	}
@@ -105,16 +110,16 @@ func checkRecorded(t *task.Task) error {
 // setAside puts a failed task in the place of a malformed one, with its record
 // as the payload.
 func (b *Broker) setAside(t *task.Task, id uuid.UUID, reason error, now time.Time) *task.Task {
-	record, _ := t.MarshalBinary() // its error is always nil
+	kept := record.Encode(t)
 	standIn := &task.Task{
-		ID: id, Name: "malformed", Payload: record, Queue: t.Queue, EnqueuedAt: now.Round(0),
+		ID: id, Name: "malformed", Payload: kept, Queue: t.Queue, EnqueuedAt: now.Round(0),
 	}
 	if id == uuid.Nil {
-		standIn.ID = uuid.NewSHA1(uuid.NameSpaceOID, record)
+		standIn.ID = uuid.NewSHA1(uuid.NameSpaceOID, kept)
 	}
-	if standIn.Prepare() != nil { // the name of the queue is at fault
+	if broker.Prepare(standIn) != nil { // the name of the queue is at fault
 		standIn.Queue = task.DefaultQueue
-		_ = standIn.Prepare()
+		_ = broker.Prepare(standIn)
 	}
 	standIn.Status, standIn.EndedAt, standIn.Retention = task.StatusFailed, now.Round(0), malformedKeep
 	standIn.LastError = fmt.Errorf("%w: %w", task.ErrRecord, reason).Error()

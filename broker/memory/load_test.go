@@ -15,6 +15,7 @@ import (
 
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/broker/memory"
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -50,11 +51,30 @@ func TestRestart(t *testing.T) {
 			if status.Ended() {
 				is.Retention = 0 // says how long it is kept, see below
 			}
-			wasRecord, _ := was.MarshalBinary()
-			isRecord, _ := is.MarshalBinary()
+			wasRecord := record.Encode(was)
+			isRecord := record.Encode(is)
 			if !bytes.Equal(isRecord, wasRecord) || !is.RunAt.Equal(was.RunAt) {
 				t.Errorf("the %s task is %+v, want %+v", status, *is, *was)
 			}
+		}
+	})
+}
+
+// A task may be put off beyond its deadline, though it cannot be enqueued so.
+func TestRestartOfATaskPutOffBeyondItsDeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newRecords(t)
+		r := s.open(t)
+		short := labelled("short")[0]
+		short.Deadline = time.Now().Add(time.Minute)
+		r.enqueue(short)
+		held := r.lease(1)[0]
+		r.settleAll([]broker.Outcome{{Lease: held, Status: task.StatusScheduled, Task: held.Task, Delay: time.Hour}})
+		r = s.reopen(r)
+		is, err := r.Broker.Task(t.Context(), task.DefaultQueue, short.ID)
+		if err != nil || is.Status != task.StatusScheduled || !is.Deadline.Equal(short.Deadline) {
+			t.Errorf("the task is %+v, %v, want it as it was", is, err)
 		}
 	})
 }

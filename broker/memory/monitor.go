@@ -39,7 +39,7 @@ func (b *Broker) tidyServers(now time.Time) {
 
 // Depart implements broker.Monitor.
 func (b *Broker) Depart(_ context.Context, name string) error {
-	if err := task.CheckName("ServerInfo.Name", name); err != nil {
+	if err := broker.CheckName("ServerInfo.Name", name); err != nil {
 		return err
 	}
 	now, err := b.enter(context.Background())
@@ -115,14 +115,14 @@ func (b *Broker) Standing(_ context.Context, queue string, id uuid.UUID) (broker
 	if e == nil || e.overdue(now.UnixNano()) {
 		return broker.Standing{}, task.ErrNotFound
 	}
-	s := broker.Standing{Task: e.standing(), Now: now.Round(0)}
+	s := broker.Standing{Task: e.standing(), Now: now.Round(0), Parked: e.parked()}
 	switch {
 	case e.task.Status == task.StatusPending:
 		s.Ahead = q.pending.ahead(e.key, broker.MaxAhead)
 	case e.task.Status == task.StatusRunning:
-		s.Expires, s.Deliveries, s.Token = time.Unix(0, e.key.at), e.task.Deliveries, e.task.Token
+		s.Expires, s.Deliveries, s.Token = time.Unix(0, e.key.at), int(e.task.Deliveries), e.task.Token
 	case e.task.Unique.Mode == task.Latest:
-		if h := b.holds[holdID{queue, e.task.LockKey()}]; h != nil && h.next == e {
+		if h := b.holds[holdID{queue, broker.LockKey(e.task)}]; h != nil && h.next == e {
 			s.Behind = h.task
 		}
 	}

@@ -77,20 +77,31 @@ func (e *entry) announce() {
 	e.waiters = nil
 }
 
-// listener is a Cancellations call.
+// listener is a News call.
 type listener struct {
 	queues map[string]struct{}
-	told   []cancellation
+	told   []bulletin
 	news   chan struct{} // holds a value after something was told
 }
 
-type cancellation struct {
+// bulletin tells that a task is to be cancelled or, without one, that the queue
+// was paused.
+type bulletin struct {
 	queue string
 	id    uuid.UUID
 }
 
-// Cancellations implements broker.Notifier.
-func (b *Broker) Cancellations(ctx context.Context, queues []string, told func(queue string, id uuid.UUID)) error {
+func (n bulletin) tell(to broker.Listener) {
+	switch {
+	case n.id == uuid.Nil && to.Paused != nil:
+		to.Paused(n.queue)
+	case n.id != uuid.Nil && to.Cancelled != nil:
+		to.Cancelled(n.queue, n.id)
+	}
+}
+
+// News implements broker.Notifier.
+func (b *Broker) News(ctx context.Context, queues []string, to broker.Listener) error {
 	req := broker.LeaseRequest{Max: 1, Duration: time.Second, Queues: queues}
 	if err := req.Check(); err != nil {
 		return err
@@ -114,13 +125,13 @@ func (b *Broker) Cancellations(ctx context.Context, queues []string, told func(q
 		case <-b.done:
 			return task.ErrClosed
 		}
-		for _, c := range b.heard(l) {
-			told(c.queue, c.id)
+		for _, n := range b.heard(l) {
+			n.tell(to)
 		}
 	}
 }
 
-func (b *Broker) heard(l *listener) []cancellation {
+func (b *Broker) heard(l *listener) []bulletin {
 	_ = b.lock.acquire(context.Background())
 	defer b.lock.release()
 	told := l.told
@@ -134,12 +145,12 @@ func (b *Broker) unlisten(l *listener) {
 	delete(b.listeners, l)
 }
 
-func (b *Broker) tell(queue string, id uuid.UUID) {
+func (b *Broker) tell(n bulletin) {
 	for l := range b.listeners {
-		if _, ok := l.queues[queue]; !ok {
+		if _, ok := l.queues[n.queue]; !ok {
 			continue
 		}
-		l.told = append(l.told, cancellation{queue, id})
+		l.told = append(l.told, n)
 		select {
 		case l.news <- struct{}{}:
 		default:

@@ -91,7 +91,7 @@ func (b *Broker) become(e *entry, t *task.Task, at int64) error {
 // doom marks a running task to be cancelled, and tells those who listen.
 func (b *Broker) doom(e *entry, keep time.Duration) {
 	if !e.doomed {
-		b.tell(e.queue.name, e.task.ID)
+		b.tell(bulletin{e.queue.name, e.task.ID})
 	}
 	e.doomed, e.doomedKeep = true, keep
 }
@@ -113,11 +113,13 @@ func (b *Broker) change(e *entry, change *broker.Change, turn int, now time.Time
 	}
 	anew := t.Status.Ended()
 	if anew {
-		if err := b.mayRetake(e, t.LockKey()); err != nil {
+		if err := b.mayRetake(e, broker.LockKey(t)); err != nil {
 			return err
 		}
-		t.Attempt, t.Deliveries, t.EndedAt, t.Progress = 0, 0, time.Time{}, task.Progress{}
+		t.Attempt, t.Snoozes, t.Excused = 0, 0, 0
+		t.EndedAt, t.Progress = time.Time{}, task.Progress{}
 	}
+	t.Deliveries = 0
 	wait := change.Wait(turn)
 	fresh := t.Status != task.StatusPending
 	t.Status, t.RunAt, at = task.StatusPending, time.Time{}, 0
@@ -159,7 +161,7 @@ func (b *Broker) mayRetake(e *entry, digest string) error {
 // retake gives a task that begins anew its lock again.
 func (b *Broker) retake(e *entry, now time.Time) {
 	if e.retakes() {
-		b.giveLock(holdID{e.queue.name, e.task.LockKey()}, e, now)
+		b.giveLock(holdID{e.queue.name, broker.LockKey(e.task)}, e, now)
 	}
 }
 
@@ -171,6 +173,7 @@ func (b *Broker) Pause(_ context.Context, queue string) error {
 	}
 	defer b.exit(now, 0)
 	b.paused[queue] = struct{}{}
+	b.tell(bulletin{queue: queue})
 	return nil
 }
 
@@ -183,6 +186,7 @@ func (b *Broker) Resume(_ context.Context, queue string) error {
 	defer b.exit(now, 0)
 	delete(b.paused, queue)
 	if q != nil {
+		q.news = true
 		b.touch(q)
 	}
 	return nil

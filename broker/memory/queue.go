@@ -18,9 +18,11 @@ type queue struct {
 	scheduled, retrying heap // by due time
 	pending             heap // all due at 0
 	running             heap // by expiry
+	parked              parking
 
 	completed, failed, cancelled ended
 
+	news    bool  // of parked tasks, for those who wait and handle them
 	brisk   bool  // the last Lease took many of its tasks at once
 	touched bool  // is in Broker.touched
 	arrived int64 // tasks enqueued that no figures have yet
@@ -54,15 +56,23 @@ func (q *queue) ended(status task.Status) *ended {
 	return nil
 }
 
-// next returns when there is something to lease: 0 for now, or never.
-func (q *queue) next() int64 {
-	return min(q.pending.next(), q.running.next(), q.scheduled.next(), q.retrying.next())
+// next returns when there is something to lease that is not barred: 0 for now, or
+// never. It knows nothing of parked tasks.
+func (q *queue) next(bar int) int64 {
+	at := min(q.pending.next(), q.scheduled.next(), q.retrying.next())
+	if e := q.running.unbarred(bar); e != nil {
+		at = min(at, e.key.at)
+	}
+	return at
 }
 
-// runnable returns what is to be leased next, or nil.
-func (q *queue) runnable(now int64) *entry {
-	if q.running.next() <= now {
-		return q.running.first()
+// runnable returns what the caller is to have next, or nil.
+func (q *queue) runnable(c *caller, bar int, now int64) *entry {
+	if e := q.running.unbarred(bar); e != nil && e.key.at <= now {
+		return e
+	}
+	if e := q.parked.next(c, bar); e != nil {
+		return e
 	}
 	if q.pending.len() > 0 {
 		return q.pending.first()
@@ -122,9 +132,13 @@ func (b *Broker) remove(e *entry) {
 func (b *Broker) put(e *entry, at int64) {
 	b.touch(e.queue)
 	e.key = key{at, e.rank()}
-	if h := e.queue.heap(e.task.Status); h != nil {
+	switch h := e.queue.heap(e.task.Status); {
+	case e.parked():
+		e.queue.parked.of(e.task.Name).push(e)
+		e.queue.news = true
+	case h != nil:
 		h.push(e)
-	} else {
+	default:
 		b.conclude(e)
 		b.retain(e)
 	}
@@ -144,12 +158,21 @@ func (b *Broker) conclude(e *entry) {
 // lift takes an entry out of its place, so that its Status may change.
 func (b *Broker) lift(e *entry) {
 	b.touch(e.queue)
-	if h := e.queue.heap(e.task.Status); h != nil {
-		h.remove(e)
+	if e.queue.heap(e.task.Status) != nil {
+		e.queue.vacate(e, e.task.Status)
 		return
 	}
 	e.queue.ended(e.task.Status).remove(e)
 	b.retained.remove(e)
+}
+
+// vacate takes an entry of that status, which has not ended, out of its heap.
+func (q *queue) vacate(e *entry, status task.Status) {
+	if status == task.StatusScheduled && e.key.at == parkedAt {
+		q.parked.remove(e)
+		return
+	}
+	q.heap(status).remove(e)
 }
 
 // promote makes all that is due pending, in the order in which it fell due. It

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/nex-gen-tech/jobsy/broker/memory"
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/storage"
 	"github.com/nex-gen-tech/jobsy/task"
 )
@@ -35,7 +36,7 @@ func newRecords(tb testing.TB) *records {
 	s := &records{stored: make(map[uuid.UUID][]byte), given: make(map[*task.Task][]byte)}
 	tb.Cleanup(func() {
 		for t, was := range s.given {
-			if is, _ := t.MarshalBinary(); !bytes.Equal(was, is) {
+			if is := record.Encode(t); !bytes.Equal(was, is) {
 				tb.Errorf("task %s was changed after the storage was given it", t.ID)
 			}
 		}
@@ -68,20 +69,19 @@ func (s *records) SaveTask(t *task.Task) error {
 	if err := s.call("SaveTask", t.ID); err != nil {
 		return err
 	}
-	record, _ := t.MarshalBinary()
-	s.stored[t.ID], s.given[t] = record, record
+	kept := record.Encode(t)
+	s.stored[t.ID], s.given[t] = kept, kept
 	return nil
 }
 
 func (s *records) LoadTask(id uuid.UUID) (*task.Task, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	record, ok := s.stored[id]
+	kept, ok := s.stored[id]
 	if !ok {
 		return nil, task.ErrNotFound
 	}
-	t := new(task.Task)
-	return t, t.UnmarshalBinary(record)
+	return record.Decode(kept, id)
 }
 
 func (s *records) LoadAllTasks() ([]*task.Task, error) {
@@ -92,8 +92,8 @@ func (s *records) LoadAllTasks() ([]*task.Task, error) {
 	}
 	var all []*task.Task
 	for _, id := range slices.Collect(maps.Keys(s.stored)) { // in random order
-		t := new(task.Task)
-		if err := t.UnmarshalBinary(s.stored[id]); err != nil {
+		t, err := record.Decode(s.stored[id], id)
+		if err != nil {
 			return nil, err
 		}
 		all = append(all, t)

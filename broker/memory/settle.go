@@ -49,7 +49,7 @@ func (b *Broker) settle(o *broker.Outcome, now time.Time) error {
 	b.lift(e)
 	e.task = settled
 	e.released = settled.Status == task.StatusPending
-	e.answered = e.answered || o.Status != task.StatusPending
+	e.answered = e.answered || o.Status != task.StatusPending && !o.Parked
 	b.put(e, at)
 	return nil
 }
@@ -85,6 +85,9 @@ func (b *Broker) settled(e *entry, o *broker.Outcome, now time.Time) (*task.Task
 			t.EndedAt = now.Round(0)
 		}
 		return t, after(now, o.Keep)
+	case o.Parked:
+		t.Deliveries = e.task.Deliveries - 1
+		return t, parkedAt
 	case delayed(o.Status):
 		t.Deliveries = 0
 		return t, after(now, o.Delay)

@@ -48,6 +48,11 @@ func (b *Broker) save(t *task.Task, id uuid.UUID, at int64) error {
 		stored.Headers[idHeader] = t.ID.String()
 	}
 	switch {
+	case t.Status == task.StatusScheduled && at == parkedAt: // nobody knows who will handle it
+		stored.Status = task.StatusPending
+		if t.Deliveries > 0 { // which a lease counts
+			stored.Status = task.StatusRunning
+		}
 	case delayed(t.Status):
 		stored.RunAt = time.Unix(0, at)
 	case t.Status.Ended():

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/nex-gen-tech/jobsy/broker"
-	"github.com/nex-gen-tech/jobsy/task"
 )
 
 var _ broker.Surveyor = (*Broker)(nil)
@@ -19,7 +18,7 @@ func (b *Broker) Survey(_ context.Context, queues []string) ([]broker.QueueSurve
 	defer b.exit(now, 0)
 	errs := failures{n: len(queues)}
 	for i, name := range queues {
-		if err := task.CheckQueue("Queue", name); err != nil {
+		if err := broker.CheckQueue("Queue", name); err != nil {
 			errs.add(i, err)
 			continue
 		}

@@ -52,10 +52,10 @@ func (b *Broker) enterSchedule(queue, name string) (*schedule, time.Time, error)
 }
 
 func checkSchedule(queue, name string) error {
-	if err := task.CheckQueue("Queue", queue); err != nil {
+	if err := broker.CheckQueue("Queue", queue); err != nil {
 		return err
 	}
-	return task.CheckName("Schedule", name)
+	return broker.CheckName("Schedule", name)
 }
 
 // Tick implements broker.Timetable. When the storage fails to save the task, the
@@ -94,7 +94,7 @@ func (b *Broker) tickBehind(s *schedule, tick broker.Tick, now time.Time) uuid.U
 	case tick.NoOverlap && b.unended(t.Queue, s.task, tick.IgnoreDelayed, at):
 		return s.task
 	}
-	if digest := t.LockKey(); digest != "" {
+	if digest := broker.LockKey(t); digest != "" {
 		if h := b.holds[holdID{t.Queue, digest}]; h != nil && h.excludes(at) {
 			return h.task
 		}
@@ -125,7 +125,7 @@ func (b *Broker) unended(queue string, id uuid.UUID, ignoreDelayed bool, now int
 	if e == nil || e.task.Status.Ended() {
 		return false
 	}
-	return !ignoreDelayed || !delayed(e.task.Status) || e.key.at <= now
+	return !ignoreDelayed || !delayed(e.task.Status) || e.parked() || e.key.at <= now
 }
 
 // Leave implements broker.Timetable.

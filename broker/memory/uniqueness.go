@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -114,6 +116,9 @@ func debounced(h *hold, t *task.Task, now time.Time) int64 {
 // supersede has the newcomer take the place of a waiting task.
 func (b *Broker) supersede(e *entry, t *task.Task, due int64) error {
 	t.ID, t.Status = e.task.ID, e.task.Status
+	if due == parkedAt { // by another name, perhaps
+		t.Status, due, e.turn = task.StatusPending, 0, b.draw()
+	}
 	return b.become(e, t, due)
 }
 
@@ -134,12 +139,12 @@ func (b *Broker) follow(h *hold, t *task.Task) error {
 
 // gathers reports whether the group of the entry is open.
 func (e *entry) gathers() bool {
-	return e.waits() && !full(e.task)
+	return e.waits() && !e.parked() && !full(e.task)
 }
 
 // full reports whether a group takes no more members, in number or in bytes.
 func full(group *task.Task) bool {
-	return 1+len(group.Members) >= group.Gather.Size || size(group) >= task.MaxGatherBytes
+	return 1+len(group.Members) >= group.Gather.Size || size(group) >= broker.MaxGatherBytes
 }
 
 func size(group *task.Task) int {
@@ -156,10 +161,10 @@ func size(group *task.Task) int {
 // gather makes the newcomer a member of the holder's group.
 func (b *Broker) gather(h *hold, t *task.Task, now time.Time) error {
 	own, e := t.ID, h.holder
-	record := t.AppendMember(nil)
+	field := record.AppendMember(nil, t)
 	t.ID = e.task.ID
 	for _, m := range e.task.Members {
-		if m.ID == own && bytes.Equal(m.AppendMember(nil), record) {
+		if m.ID == own && bytes.Equal(record.AppendMember(nil, m), field) {
 			return nil // the repeat of a call whose reply was lost
 		}
 	}
@@ -258,7 +263,7 @@ func (b *Broker) unlock(e *entry, now int64) {
 func (b *Broker) promoteNext(h *hold, now int64) {
 	next := h.next
 	h.holder, h.task, h.next = next, next.task.ID, nil
-	if next.task.Status != task.StatusScheduled { // an operator has had it run
+	if next.task.Status != task.StatusScheduled || next.parked() { // an operator has had it run
 		return
 	}
 	b.lift(next)
@@ -282,7 +287,7 @@ func (b *Broker) sweepLocks(now int64, most int) {
 
 // relock gives a task that was loaded from the storage its lock back.
 func (b *Broker) relock(e *entry, now time.Time) {
-	digest := e.task.LockKey()
+	digest := broker.LockKey(e.task)
 	if digest == "" || e.task.Status.Ended() {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/broker/memory"
 	"github.com/nex-gen-tech/jobsy/task"
 )
@@ -14,7 +15,7 @@ func TestGroupIsFullInBytes(t *testing.T) {
 	r := newRig(t, &memory.Options{})
 	var tasks []*task.Task
 	for range 2 {
-		large := task.New("large", make([]byte, task.MaxGatherBytes/2))
+		large := task.New("large", make([]byte, broker.MaxGatherBytes/2))
 		large.Gather = task.Gather{Key: "k", Delay: time.Hour}
 		tasks = append(tasks, large)
 	}

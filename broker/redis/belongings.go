@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nex-gen-tech/jobsy/task"
+	"github.com/nex-gen-tech/jobsy/broker"
 )
 
 // What a queue has beside its tasks: locks, marks, schedules.
@@ -115,7 +115,7 @@ func (e *examination) checkSchedules(ctx context.Context) error {
 		return nil
 	}
 	return e.each(ctx, e.k.schedules(), func(name, state string) error {
-		if !goodSchedule(state) || task.CheckName("Schedule", name) != nil {
+		if !goodSchedule(state) || broker.CheckName("Schedule", name) != nil {
 			e.report(e.k.schedules(), name, KindBadSchedule, "it cannot be read: "+strconv.Quote(state))
 		}
 		return nil

@@ -119,7 +119,7 @@ func New(client goredis.UniversalClient, opts *Options) *Broker {
 
 func (o *Options) check() error {
 	if o.Prefix != "" {
-		if err := task.CheckQueue("Options.Prefix", o.Prefix); err != nil {
+		if err := broker.CheckQueue("Options.Prefix", o.Prefix); err != nil {
 			return err
 		}
 		if len(o.Prefix) > 64 {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/nex-gen-tech/jobsy/task"
+	"github.com/nex-gen-tech/jobsy/broker"
 )
 
 const (
@@ -34,7 +34,7 @@ type doctor struct {
 // With an error it returns what it has found so far.
 func (b *Broker) Examine(ctx context.Context, queues ...string) ([]Finding, error) {
 	for _, queue := range queues {
-		if err := task.CheckQueue("Queue", queue); err != nil {
+		if err := broker.CheckQueue("Queue", queue); err != nil {
 			return nil, err
 		}
 	}

@@ -217,24 +217,24 @@ var damages = []damage{
 		p.are(map[*task.Task]task.Status{p.pending: task.StatusPending, p.scheduled: task.StatusScheduled})
 		complete(p.T, p, p.running)
 	}},
-	{"a task that waits in vain", func(p *patient) { p.do("HSET", ":locks", p.next.LockKey(), "l|"+idOf(p.latest)+"||0") },
+	{"a task that waits in vain", func(p *patient) { p.do("HSET", ":locks", broker.LockKey(p.next), "l|"+idOf(p.latest)+"||0") },
 		[]string{"stuck in scheduled"}, false, func(p *patient) {
 			p.are(map[*task.Task]task.Status{p.next: task.StatusPending})
 		}},
 	{"locks without a holder", func(p *patient) {
-		p.do("HSET", ":locks", p.unique.LockKey(), "e|"+someID, p.pending.ID.String(), "s|"+idOf(p.failed))
+		p.do("HSET", ":locks", broker.LockKey(p.unique), "e|"+someID, p.pending.ID.String(), "s|"+idOf(p.failed))
 	}, []string{"void lock in locks", "void lock in locks"}, false, func(p *patient) {
 		again := task.New("work", nil)
 		again.Unique = p.unique.Unique
 		enqueue(p.T, p, again)
 	}},
 	{"a lock whose holder has gone lets the next one run", func(p *patient) {
-		p.do("HSET", ":locks", p.next.LockKey(), "l|"+someID+"|"+idOf(p.next)+"|0")
+		p.do("HSET", ":locks", broker.LockKey(p.next), "l|"+someID+"|"+idOf(p.next)+"|0")
 	}, []string{"void lock in locks"}, false, func(p *patient) {
 		p.are(map[*task.Task]task.Status{p.next: task.StatusPending})
 	}},
 	{"a lock whose next one is gone", func(p *patient) {
-		p.do("HSET", ":locks", p.next.LockKey(), "l|"+idOf(p.latest)+"|"+someID+"|0")
+		p.do("HSET", ":locks", broker.LockKey(p.next), "l|"+idOf(p.latest)+"|"+someID+"|0")
 	}, []string{"void lock in locks", "stuck in scheduled"}, false, nil},
 	{"locks that cannot be read", func(p *patient) {
 		p.do("HSET", ":locks", "a", "", "b", "x|"+someID, "c", "t|"+someID+"|soon", "d", "e|x", "e", "l|"+someID+"|x|0")
@@ -245,7 +245,7 @@ var damages = []damage{
 				p.Errorf("%d lapses, %v", n, err)
 			}
 		}},
-	{"ends without a throttle", func(p *patient) { p.do("ZADD", ":lapses", far, "x", far, p.unique.LockKey()) },
+	{"ends without a throttle", func(p *patient) { p.do("ZADD", ":lapses", far, "x", far, broker.LockKey(p.unique)) },
 		[]string{"void mark in lapses", "void mark in lapses"}, false, nil},
 	{"marks without a task", func(p *patient) {
 		p.do("HSET", ":cancelling", p.pending, "1", someID, "1")

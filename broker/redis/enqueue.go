@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -41,7 +43,7 @@ func prepare(t *task.Task) error {
 	if t == nil {
 		return &task.FieldError{Field: "task", Rule: "must not be nil"}
 	}
-	return t.Prepare()
+	return broker.Prepare(t)
 }
 
 // statusOf tells what a task that was just taken is, as far as this process's
@@ -55,14 +57,14 @@ func statusOf(t *task.Task) task.Status {
 
 func newTaskItem(t *task.Task) item {
 	id := encodeID(t.ID)
-	record := recordUnder(id, *t)
+	kept := recordUnder(id, *t)
 	it := item{
 		queue: t.Queue,
 		id:    t.ID,
-		args:  []any{id, delayedScore(t), record},
-		size:  len(record),
+		args:  []any{id, delayedScore(t), kept},
+		size:  len(kept),
 	}
-	if digest := t.LockKey(); digest != "" {
+	if digest := broker.LockKey(t); digest != "" {
 		it.also = lockArgs(t, digest)
 	}
 	return it
@@ -87,6 +89,5 @@ func recordUnder(field string, t task.Task) []byte {
 	if encodeID(t.ID) == field {
 		t.ID = uuid.Nil
 	}
-	record, _ := t.MarshalBinary() // its error is always nil
-	return record
+	return record.Encode(&t)
 }

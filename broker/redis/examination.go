@@ -11,6 +11,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -381,16 +382,16 @@ func (e *examination) checkHeld(ctx context.Context) error {
 // holding are the arguments of the mend script on a task that waits for another
 // one's end.
 func (d doctor) holding(ctx context.Context, k keys, id string) ([]any, error) {
-	record, err := d.client.HGet(ctx, k.tasks(), id).Result()
+	kept, err := d.client.HGet(ctx, k.tasks(), id).Result()
 	if err != nil && err != goredis.Nil {
 		return nil, err
 	}
 	decoded, _ := decodeID(id)
-	t, err := task.Decode(record, decoded)
+	t, err := record.Decode(kept, decoded)
 	if err != nil {
 		t = new(task.Task) // nothing that it waits for
 	}
-	return []any{id, digestOf(record), t.LockKey()}, nil
+	return []any{id, digestOf(kept), broker.LockKey(t)}, nil
 }
 
 // suspect reports a finding if the mend script agrees.

@@ -12,6 +12,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -51,7 +52,7 @@ func (b *Broker) Counts(ctx context.Context, queue string) (map[task.Status]int,
 }
 
 func (b *Broker) readyToInspect(ctx context.Context, queue string) error {
-	if err := task.CheckQueue("Queue", queue); err != nil {
+	if err := broker.CheckQueue("Queue", queue); err != nil {
 		return err
 	}
 	return b.ready(ctx)
@@ -73,35 +74,37 @@ func (b *Broker) Queue(ctx context.Context, queue string) (broker.QueueInfo, err
 
 // Task implements broker.Inspector.
 func (b *Broker) Task(ctx context.Context, queue string, id uuid.UUID) (*task.Task, error) {
-	return b.find(ctx, queue, id, 0)
+	t, _, err := b.find(ctx, queue, id, 0)
+	return t, err
 }
 
-// find returns a task, and notes that somebody waits for its end, if so.
-func (b *Broker) find(ctx context.Context, queue string, id uuid.UUID, waits time.Duration) (*task.Task, error) {
+// find returns a task and its score, and notes that somebody waits for its end, if
+// so.
+func (b *Broker) find(ctx context.Context, queue string, id uuid.UUID, waits time.Duration) (*task.Task, float64, error) {
 	if err := b.readyToInspect(ctx, queue); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	reply, err := findScript.run(ctx, b.client, b.keys(queue).find(), encodeID(id), ceil(waits))
 	if err != nil {
-		return nil, wrap("find a task in redis", err)
+		return nil, 0, wrap("find a task in redis", err)
 	}
 	values, ok := reply.([]any)
 	if !ok || len(values) != 4 {
-		return nil, fmt.Errorf("unexpected reply of the find script: %v", reply)
+		return nil, 0, fmt.Errorf("unexpected reply of the find script: %v", reply)
 	}
-	record, _ := values[0].(string)
+	kept, _ := values[0].(string)
 	position, _ := values[1].(int64)
 	score, _ := values[2].(string)
 	progress, _ := values[3].(string)
-	if record == "" {
-		return nil, task.ErrNotFound
+	if kept == "" {
+		return nil, 0, task.ErrNotFound
 	}
 	status, at := statusAt[position], parseScore(score)
-	t, err := standing(record, id, status, at)
+	t, err := standing(kept, id, status, at)
 	if err == nil && progress != "" {
-		err = t.Progress.UnmarshalBinary([]byte(progress))
+		t.Progress, err = record.DecodeProgress(progress)
 	}
-	return t, err
+	return t, at, err
 }
 
 // statusAt has the status of each set, by its position in the KEYS of the
@@ -117,13 +120,13 @@ func parseScore(text string) float64 {
 }
 
 // standing decodes a record and says where its task stands.
-func standing(record string, id uuid.UUID, status task.Status, score float64) (*task.Task, error) {
-	t, err := task.Decode(record, id)
+func standing(kept string, id uuid.UUID, status task.Status, score float64) (*task.Task, error) {
+	t, err := record.Decode(kept, id)
 	if err != nil {
 		return nil, err
 	}
 	t.Status = status
-	if (status == task.StatusScheduled || status == task.StatusRetrying) && score < held {
+	if (status == task.StatusScheduled || status == task.StatusRetrying) && score < parked {
 		t.RunAt = time.UnixMilli(int64(score) / 256)
 	}
 	return t, nil

@@ -44,6 +44,7 @@ func (k keys) lapses() string     { return k.base + "lapses" }
 func (k keys) waited() string     { return k.base + "waited" }
 func (k keys) progress() string   { return k.base + "progress" }
 func (k keys) cancelling() string { return k.base + "cancelling" }
+func (k keys) parked() string     { return k.base + "parked" }
 
 // news is the channel on which those who wait hear of this queue.
 func (k keys) news() string { return k.base + "news" }
@@ -98,7 +99,7 @@ func (k keys) enqueue(caller string) []string {
 func (k keys) lease(caller string) []string {
 	return []string{
 		k.tasks(), k.pending(), k.scheduled(), k.retrying(), k.running(), k.seq(), k.wake(), k.reply(caller),
-		k.paused(), k.cancelling(),
+		k.paused(), k.cancelling(), k.parked(),
 	}
 }
 
@@ -108,7 +109,7 @@ func (k keys) settle(caller string) []string {
 	return []string{
 		k.tasks(), k.pending(), k.scheduled(), k.retrying(), k.running(), k.completed(),
 		k.failed(), k.cancelled(), k.seq(), k.wake(), k.reply(caller),
-		k.cancelling(), k.waited(), k.progress(), k.locks(),
+		k.cancelling(), k.waited(), k.progress(), k.locks(), k.parked(),
 	}
 }
 
@@ -122,7 +123,7 @@ func (k keys) revise(caller string) []string {
 func (k keys) sweep() []string {
 	return []string{
 		k.tasks(), k.completed(), k.failed(), k.cancelled(), k.dropped(), k.waited(),
-		k.locks(), k.lapses(), k.pending(), k.scheduled(), k.seq(), k.wake(),
+		k.locks(), k.lapses(), k.pending(), k.scheduled(), k.seq(), k.wake(), k.parked(),
 	}
 }
 
@@ -162,7 +163,7 @@ func (k keys) examine() []string {
 }
 
 func (k keys) mend() []string {
-	return append(k.examine(), k.seq(), k.wake(), k.locks(), k.lapses(), k.cancelling(), k.progress())
+	return append(k.examine(), k.seq(), k.wake(), k.locks(), k.lapses(), k.cancelling(), k.progress(), k.parked())
 }
 
 // idLength is that of an id as a hash field and set member: base64url without

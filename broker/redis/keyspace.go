@@ -9,7 +9,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
-	"github.com/nex-gen-tech/jobsy/task"
+	"github.com/nex-gen-tech/jobsy/broker"
 )
 
 // namingTime is how long after its first tasks a queue may be without its name,
@@ -102,7 +102,7 @@ func (s *keyspace) split(key string) (queue, name string, ok bool) {
 		return "", "", false
 	}
 	queue, name, ok = strings.Cut(rest, "}:")
-	return queue, name, ok && task.CheckQueue("Queue", queue) == nil
+	return queue, name, ok && broker.CheckQueue("Queue", queue) == nil
 }
 
 // foreign reports whether a key is one of a broker whose prefix begins with this
@@ -161,7 +161,7 @@ func (s *keyspace) names(ctx context.Context) ([]string, error) {
 		all = append(all, queue)
 	}
 	for _, queue := range s.named {
-		if task.CheckQueue("Queue", queue) == nil {
+		if broker.CheckQueue("Queue", queue) == nil {
 			all = append(all, queue)
 		}
 	}
@@ -203,7 +203,7 @@ func (s *keyspace) checkNames(ctx context.Context, queues []string) error {
 
 // naming says what is wrong with the name of a queue, if anything.
 func (d doctor) naming(ctx context.Context, queue string) (Kind, error) {
-	if task.CheckQueue("Queue", queue) != nil {
+	if broker.CheckQueue("Queue", queue) != nil {
 		return KindNoQueue, nil
 	}
 	named, err := d.client.SIsMember(ctx, d.queuesKey(), queue).Result()
@@ -262,7 +262,7 @@ func (d doctor) repairKey(ctx context.Context, f *Finding) error {
 // meanwhile.
 func (d doctor) unname(ctx context.Context, queue string) error {
 	err := d.client.SRem(ctx, d.queuesKey(), queue).Err()
-	if err != nil || task.CheckQueue("Queue", queue) != nil {
+	if err != nil || broker.CheckQueue("Queue", queue) != nil {
 		return err
 	}
 	kind, err := d.naming(ctx, queue)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -25,7 +26,7 @@ func (b *Broker) Lease(ctx context.Context, req broker.LeaseRequest) ([]broker.L
 	defer func() { s.leave(ctx.Err() != nil) }()
 	for {
 		for _, place := range s.worthLooking(req.Queues) {
-			leases, err := b.leaseFrom(ctx, place, req)
+			leases, err := b.leaseFrom(ctx, place, &req)
 			if err != nil || len(leases) > 0 {
 				return leases, err
 			}
@@ -36,29 +37,43 @@ func (b *Broker) Lease(ctx context.Context, req broker.LeaseRequest) ([]broker.L
 	}
 }
 
-// leaseFrom makes one call for one queue. A call that failed is repeated by the
+// leaseFrom leases from one queue, with another call if the first has told of
+// parked tasks that the worker handles.
+func (b *Broker) leaseFrom(ctx context.Context, p *place, req *broker.LeaseRequest) ([]broker.Lease, error) {
+	for {
+		leases, more, err := b.leaseOnce(ctx, p, req)
+		if err != nil || len(leases) > 0 || !more || ctx.Err() != nil {
+			return leases, err
+		}
+	}
+}
+
+// leaseOnce makes one call for one queue. A call that failed is repeated by the
 // next with its number, so that leases whose reply was lost are handed out
-// again.
-func (b *Broker) leaseFrom(ctx context.Context, p *place, req broker.LeaseRequest) ([]broker.Lease, error) {
+// again. More: another call may get what this one did not.
+func (b *Broker) leaseOnce(ctx context.Context, p *place, req *broker.LeaseRequest) (leases []broker.Lease, more bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
 	p.look()
 	b.sweepNowAndThen(ctx, p)
 	k, sent := b.keys(p.queue), time.Now()
-	reply, err := leaseScript.run(ctx, b.client, k.lease(p.caller), p.call, req.Max, ceil(req.Duration))
+	reply, err := leaseScript.run(ctx, b.client, k.lease(p.caller), p.leaseArgs(req)...)
 	if err != nil {
-		return nil, wrap("lease from redis", err)
+		return nil, false, wrap("lease from redis", err)
 	}
 	p.call++
 	g, err := parseGrant(reply)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
+	more = p.roll.hear(g.names, req, len(g.members) == req.Max)
 	if len(g.members) == 0 {
-		p.rest(g.next, b.idlePoll)
-		return nil, nil
+		if !more {
+			p.rest(g.next, b.idlePoll)
+		}
+		return nil, more, nil
 	}
-	leases := make([]broker.Lease, 0, len(g.members))
+	leases = make([]broker.Lease, 0, len(g.members))
 	for i, member := range g.members {
 		lease, err := g.lease(i, p.queue, req.Worker)
 		if err != nil {
@@ -68,7 +83,7 @@ func (b *Broker) leaseFrom(ctx context.Context, p *place, req broker.LeaseReques
 		lease.Expires = sent.Add(req.Duration)
 		leases = append(leases, lease)
 	}
-	return leases, nil
+	return leases, false, nil
 }
 
 // sweepNowAndThen drops what has ended and been kept for its time.
@@ -86,6 +101,7 @@ type grant struct {
 	now              time.Time
 	next             time.Duration // until something falls due; negative: nothing will
 	doomed           []remark
+	names            []string // of parked tasks
 	members, records []string
 }
 
@@ -93,7 +109,7 @@ var errReply = errors.New("unexpected reply of the lease script")
 
 func parseGrant(reply any) (grant, error) {
 	values, ok := reply.([]any)
-	if !ok || len(values) < 3 || len(values)%2 != 1 {
+	if !ok || len(values) < 4 || len(values)%2 != 0 {
 		return grant{}, errReply
 	}
 	now, okNow := values[0].(int64)
@@ -106,7 +122,10 @@ func parseGrant(reply any) (grant, error) {
 	if g.doomed, err = remarks(values[2]); err != nil {
 		return grant{}, err
 	}
-	for i := 3; i < len(values); i += 2 {
+	if g.names, err = texts(values[3]); err != nil {
+		return grant{}, err
+	}
+	for i := 4; i < len(values); i += 2 {
 		member, okMember := values[i].(string)
 		record, okRecord := values[i+1].(string)
 		if !okMember || !okRecord {
@@ -126,7 +145,7 @@ func (g *grant) lease(i int, queue, worker string) (broker.Lease, error) {
 	if g.records[i] == "" {
 		return lease, fmt.Errorf("%w: it is missing", task.ErrRecord)
 	}
-	t, err := task.Decode(g.records[i], lease.ID)
+	t, err := record.Decode(g.records[i], lease.ID)
 	if err != nil {
 		return lease, err
 	}
@@ -134,9 +153,9 @@ func (g *grant) lease(i int, queue, worker string) (broker.Lease, error) {
 		return lease, fmt.Errorf("%w: it is that of a task in queue %q", task.ErrRecord, t.Queue)
 	}
 	t.Status, t.Worker, t.StartedAt = task.StatusRunning, worker, g.now
-	t.Deliveries, t.Token = lease.Deliveries, lease.Token
+	t.Deliveries, t.Token = int32(lease.Deliveries), lease.Token
 	lease.Queue, lease.Task, lease.Priority = queue, t, t.Priority
-	lease.Lock, lease.Cancelled = t.LockKey(), slices.ContainsFunc(g.doomed, func(r remark) bool { return r.position == i+1 })
+	lease.Lock, lease.Cancelled = broker.LockKey(t), slices.ContainsFunc(g.doomed, func(r remark) bool { return r.position == i+1 })
 	return lease, nil
 }
 

@@ -3,6 +3,7 @@ package redis
 import (
 	"github.com/google/uuid"
 
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -14,7 +15,7 @@ var lockModes = map[task.UniqueMode]string{
 // lockArgs is what the enqueue script has to know of a task's lock.
 func lockArgs(t *task.Task, digest string) []any {
 	if g := t.Gather; g.Key != "" {
-		return []any{digest, "g", ceil(g.Quiet), ceil(g.Delay), g.Size, t.AppendMember(nil)}
+		return []any{digest, "g", ceil(g.Quiet), ceil(g.Delay), g.Size, record.AppendMember(nil, t)}
 	}
 	u := t.Unique
 	return []any{digest, lockModes[u.Mode], ceil(u.For), ceil(u.Limit), 0, ""}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -155,7 +156,7 @@ func (d doctor) placing(queue, id string, s stand, kind Kind, detail string) pla
 		}
 	}
 	to := chosen(t.Status, s.places())
-	p := placing{to: to, anew: kind != KindTwoStates, priority: t.Priority, lock: t.LockKey()}
+	p := placing{to: to, anew: kind != KindTwoStates, priority: t.Priority, lock: broker.LockKey(t)}
 	switch {
 	case strings.Contains("34", to) && p.anew:
 		p.to = placeOf(task.StatusPending) // or scheduled, as it is due

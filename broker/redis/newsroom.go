@@ -170,7 +170,7 @@ func (b *Broker) await(ctx context.Context, queue string, id uuid.UUID, news <-c
 	again := time.NewTicker(refresh)
 	defer again.Stop()
 	for found := false; ; found = true {
-		t, err := b.find(ctx, queue, id, interest)
+		t, _, err := b.find(ctx, queue, id, interest)
 		switch {
 		case err == nil && t.Status.Ended():
 			return t, nil
@@ -188,8 +188,8 @@ func (b *Broker) await(ctx context.Context, queue string, id uuid.UUID, news <-c
 	}
 }
 
-// Cancellations implements broker.Notifier.
-func (b *Broker) Cancellations(ctx context.Context, queues []string, told func(queue string, id uuid.UUID)) error {
+// News implements broker.Notifier.
+func (b *Broker) News(ctx context.Context, queues []string, to broker.Listener) error {
 	req := broker.LeaseRequest{Max: 1, Duration: time.Second, Queues: queues}
 	if err := req.Check(); err != nil {
 		return err
@@ -198,9 +198,13 @@ func (b *Broker) Cancellations(ctx context.Context, queues []string, told func(q
 		return err
 	}
 	tell := func(queue, event string) {
-		if field, ok := strings.CutPrefix(event, "cancel|"); ok {
-			if id, err := decodeID(field); err == nil {
-				told(queue, id)
+		what, about, _ := strings.Cut(event, "|")
+		switch {
+		case what == "pause" && to.Paused != nil:
+			to.Paused(queue)
+		case what == "cancel" && to.Cancelled != nil:
+			if id, err := decodeID(about); err == nil {
+				to.Cancelled(queue, id)
 			}
 		}
 	}

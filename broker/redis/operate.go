@@ -12,6 +12,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -144,7 +145,7 @@ func (b *Broker) revision(queue string, id uuid.UUID, seen *sighting, change *br
 		return nil, err
 	}
 	field := encodeID(id)
-	t, err := task.Decode(seen.record, id)
+	t, err := record.Decode(seen.record, id)
 	if err != nil && !change.Delete {
 		return nil, err
 	} else if err != nil {
@@ -157,7 +158,7 @@ func (b *Broker) revision(queue string, id uuid.UUID, seen *sighting, change *br
 	}
 	to, ms := destination(change, turn)
 	apply(t, status, change, seen.at)
-	digest, retake := t.LockKey(), ""
+	digest, retake := broker.LockKey(t), ""
 	if change.Status == task.StatusPending && status.Ended() && digest != "" {
 		retake = retaken(t)
 	}
@@ -215,7 +216,8 @@ func apply(t *task.Task, status task.Status, change *broker.Change, now time.Tim
 	case change.Status == task.StatusPending:
 		t.Status, t.RunAt = "", time.Time{}
 		if status.Ended() {
-			t.Attempt, t.EndedAt, t.Progress = 0, time.Time{}, task.Progress{}
+			t.Attempt, t.Snoozes, t.Excused = 0, 0, 0
+			t.EndedAt, t.Progress = time.Time{}, task.Progress{}
 		}
 	}
 }
@@ -225,7 +227,13 @@ func (b *Broker) Pause(ctx context.Context, queue string) error {
 	if err := b.readyToInspect(ctx, queue); err != nil {
 		return err
 	}
-	return wrap("pause a queue in redis", b.client.Set(ctx, b.keys(queue).paused(), 1, 0).Err())
+	k := b.keys(queue)
+	_, err := b.client.TxPipelined(ctx, func(p goredis.Pipeliner) error {
+		p.Set(ctx, k.paused(), 1, 0)
+		p.Publish(ctx, k.news(), "pause")
+		return nil
+	})
+	return wrap("pause a queue in redis", err)
 }
 
 // Resume implements broker.Operator.

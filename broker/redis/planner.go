@@ -12,6 +12,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -29,8 +30,8 @@ type planRecord struct {
 func encodePlan(plan broker.Plan) ([]byte, error) {
 	sample := *plan.Task
 	sample.ID = uuid.Nil
-	record, _ := sample.MarshalBinary() // its error is always nil
-	return json.Marshal(planRecord{plan.Spec, plan.Location, plan.Missed, plan.Overlap, record, plan.Set, millis(plan.Since)})
+	text := record.Encode(&sample)
+	return json.Marshal(planRecord{plan.Spec, plan.Location, plan.Missed, plan.Overlap, text, plan.Set, millis(plan.Since)})
 }
 
 // decodePlan returns a zero plan for what cannot be read.
@@ -39,7 +40,7 @@ func decodePlan(text string) broker.Plan {
 	if json.Unmarshal([]byte(text), &p) != nil {
 		return broker.Plan{}
 	}
-	t, err := task.Decode(string(p.Task), uuid.NameSpaceOID)
+	t, err := record.Decode(p.Task, uuid.NameSpaceOID)
 	if err != nil {
 		return broker.Plan{}
 	}

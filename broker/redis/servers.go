@@ -39,7 +39,7 @@ func (b *Broker) Beat(ctx context.Context, server broker.ServerInfo, lasts time.
 // Depart implements broker.Monitor. Should it end halfway, what is left goes as
 // if the server had died.
 func (b *Broker) Depart(ctx context.Context, name string) error {
-	if err := task.CheckName("ServerInfo.Name", name); err != nil {
+	if err := broker.CheckName("ServerInfo.Name", name); err != nil {
 		return err
 	}
 	if err := b.ready(ctx); err != nil {

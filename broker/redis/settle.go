@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -54,6 +55,9 @@ func newOutcomeItem(o *broker.Outcome, member string) item {
 		id:    o.Lease.ID,
 		args:  []any{member, string(o.Status), ceil(wait), int(priority), record},
 		size:  len(record),
+	}
+	if o.Parked {
+		it.args[1], it.args[2] = "parked", o.Name()
 	}
 	if o.Lease.Lock != "" {
 		it.also = []any{o.Lease.Lock}
@@ -106,8 +110,7 @@ func (b *Broker) extendCall(queue string, leases []broker.Lease, at []int, by ti
 	}
 	for position, i := range at {
 		if p := leases[i].Progress; p != nil {
-			record, _ := p.MarshalBinary() // its error is always nil
-			args = append(args, position+1, record)
+			args = append(args, position+1, record.EncodeProgress(*p))
 		}
 	}
 	return scriptCall{b.keys(queue).extend(), args}

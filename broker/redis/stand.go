@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -56,9 +57,9 @@ func goodID(text string) bool {
 var errOtherQueue = errors.New("it is that of a task in another queue")
 
 // read decodes a record as a worker of the queue does.
-func read(queue, id, record string) (*task.Task, error) {
+func read(queue, id, kept string) (*task.Task, error) {
 	decoded, _ := decodeID(id)
-	t, err := task.Decode(record, decoded)
+	t, err := record.Decode(kept, decoded)
 	if err == nil && t.Queue != queue {
 		err = fmt.Errorf("%w: %q", errOtherQueue, t.Queue)
 	}

@@ -10,6 +10,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/record"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -24,11 +25,11 @@ const (
 // look, so it may be a little newer.
 func (b *Broker) Standing(ctx context.Context, queue string, id uuid.UUID) (broker.Standing, error) {
 	var s broker.Standing
-	t, err := b.Task(ctx, queue, id)
+	t, score, err := b.find(ctx, queue, id, 0)
 	if err != nil {
 		return s, err
 	}
-	s.Task = t
+	s.Task, s.Parked = t, t.Status == task.StatusScheduled && isParked(score)
 	if s.Now, err = b.client.Time(ctx).Result(); err != nil {
 		return s, wrap("read the time of redis", err)
 	}
@@ -79,7 +80,7 @@ func (b *Broker) findHolder(ctx context.Context, queue string, s *broker.Standin
 	if s.Task.Unique.Mode != task.Latest {
 		return nil
 	}
-	value, err := b.client.HGet(ctx, b.keys(queue).locks(), s.Task.LockKey()).Result()
+	value, err := b.client.HGet(ctx, b.keys(queue).locks(), broker.LockKey(s.Task)).Result()
 	if errors.Is(err, goredis.Nil) {
 		return nil
 	}
@@ -107,7 +108,7 @@ func oldest(cmd *goredis.Cmd) (time.Duration, error) {
 	}
 	for i := 2; i < len(found); i += 2 {
 		id, _ := decodeID(found[i])
-		t, err := task.Decode(found[i+1], id)
+		t, err := record.Decode(found[i+1], id)
 		if err != nil {
 			continue
 		}

@@ -29,6 +29,7 @@ type station struct {
 
 	mu        sync.Mutex
 	attended  bool // a Lease call is there
+	noLast    bool // it is not to have tasks on their last delivery
 	heard     chan struct{}
 	listening map[string]*listener // by their first queue
 }
@@ -44,6 +45,8 @@ type place struct {
 	heard   bool // of work since the last look
 	swept   time.Time
 	scanned string // where the next sweep goes on looking at locks
+	visited string // likewise, at parked tasks
+	roll    roll
 }
 
 // stations finds the station of a worker.
@@ -74,10 +77,21 @@ func (all *stations) enter(b *Broker, req broker.LeaseRequest) *station {
 			s.places[queue] = &place{station: s, queue: queue, caller: caller, call: 1}
 		}
 	}
-	s.mu.Lock()
-	s.attended = true
-	s.mu.Unlock()
+	s.attend(req.NoLast)
 	return s
+}
+
+// attend begins a Lease call. What was not due for the one before may be due for
+// it.
+func (s *station) attend(noLast bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.noLast && !noLast {
+		for _, p := range s.places {
+			p.due = time.Time{}
+		}
+	}
+	s.attended, s.noLast = true, noLast
 }
 
 // leave ends a Lease call. A worker that gives up may never come back, so

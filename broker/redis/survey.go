@@ -46,7 +46,7 @@ func (b *Broker) survey(ctx context.Context, queues []string, surveys []broker.Q
 	var counts []cards
 	var asked []int
 	for i, queue := range queues {
-		if errs[i] = task.CheckQueue("Queue", queue); errs[i] == nil {
+		if errs[i] = broker.CheckQueue("Queue", queue); errs[i] == nil {
 			asked = append(asked, i)
 		}
 	}

@@ -12,25 +12,29 @@ import (
 var errSweepReply = errors.New("unexpected reply of the sweep script")
 
 // sweep drops a bounded slice of what has ended and been kept for its time, of
-// what there is too much of, and of locks whose owner is gone. As long as there
+// what there is too much of, of locks whose owner is gone, and of what is left of
+// tasks that were parked. As long as there
 // is more, the next look sweeps again.
 func (b *Broker) sweep(ctx context.Context, p *place) error {
 	if p.scanned == "" {
-		p.scanned = "0"
+		p.scanned, p.visited = "0", "0"
 	}
 	args := []any{broker.MaxBatch}
 	for _, status := range endings {
 		args = append(args, b.bounds.Of(status).Count)
 	}
-	reply, err := sweepScript.run(ctx, b.client, b.keys(p.queue).sweep(), append(args, p.scanned)...)
+	reply, err := sweepScript.run(ctx, b.client, b.keys(p.queue).sweep(), append(args, p.scanned, p.visited)...)
 	if err != nil {
 		return err
 	}
 	values, ok := reply.([]any)
-	if !ok || len(values) != 5 {
+	if !ok || len(values) != 6 {
 		return errSweepReply
 	}
 	if p.scanned, ok = values[4].(string); !ok {
+		return errSweepReply
+	}
+	if p.visited, ok = values[5].(string); !ok {
 		return errSweepReply
 	}
 	for i, status := range endings {

@@ -8,7 +8,6 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/nex-gen-tech/jobsy/broker"
-	"github.com/nex-gen-tech/jobsy/task"
 )
 
 var errTickReply = errors.New("unexpected reply of a schedule script")
@@ -122,10 +121,10 @@ func (b *Broker) unnameIdle(ctx context.Context, queue string) error {
 }
 
 func (b *Broker) readyFor(ctx context.Context, queue, schedule string) error {
-	if err := task.CheckQueue("Queue", queue); err != nil {
+	if err := broker.CheckQueue("Queue", queue); err != nil {
 		return err
 	}
-	if err := task.CheckName("Schedule", schedule); err != nil {
+	if err := broker.CheckName("Schedule", schedule); err != nil {
 		return err
 	}
 	return b.ready(ctx)

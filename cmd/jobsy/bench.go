@@ -120,7 +120,7 @@ func (l *load) enqueue(ctx context.Context, a *app, s *session) error {
 		for i := range batch {
 			batch[i] = l.task(content)
 		}
-		if err := s.Enqueue(ctx, batch...); err != nil {
+		if err := s.tasks.Enqueue(ctx, batch...); err != nil {
 			return err
 		}
 		sent += len(batch)
@@ -186,7 +186,7 @@ func (l *load) pickup(ctx context.Context, s *session) ([]float64, error) {
 	times := make([]float64, 0, pickups)
 	for range pickups {
 		began := time.Now()
-		if err := s.Enqueue(ctx, l.task(nil)); err != nil {
+		if err := s.tasks.Enqueue(ctx, l.task(nil)); err != nil {
 			return nil, errors.Join(err, stop())
 		}
 		select {

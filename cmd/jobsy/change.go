@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nex-gen-tech/jobsy"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -15,7 +14,7 @@ import (
 type change struct {
 	verb, done, short string
 	may               []task.Status // the statuses of tasks that it is for
-	make              func(ctx context.Context, c *jobsy.Client, tasks ...*task.Task) error
+	make              func(ctx context.Context, s *session, tasks ...*task.Task) error
 }
 
 func waiting() []task.Status {
@@ -29,14 +28,14 @@ func ended() []task.Status {
 func runChange() change {
 	return change{
 		verb: "run", done: "due now", short: "Have tasks that wait for their time run at once", may: waiting(),
-		make: func(ctx context.Context, c *jobsy.Client, tasks ...*task.Task) error { return c.Retry(ctx, tasks...) },
+		make: func(ctx context.Context, s *session, tasks ...*task.Task) error { return s.tasks.Retry(ctx, tasks...) },
 	}
 }
 
 func retryChange() change {
 	return change{
 		verb: "retry", done: "pending again", short: "Run tasks that have ended again, with all their retries", may: ended(),
-		make: func(ctx context.Context, c *jobsy.Client, tasks ...*task.Task) error { return c.Retry(ctx, tasks...) },
+		make: func(ctx context.Context, s *session, tasks ...*task.Task) error { return s.tasks.Retry(ctx, tasks...) },
 	}
 }
 
@@ -44,14 +43,14 @@ func cancelChange() change {
 	return change{
 		verb: "cancel", done: "cancelled", short: "Call tasks off, whether they wait or run",
 		may:  append(waiting(), task.StatusRunning, task.StatusCancelled),
-		make: func(ctx context.Context, c *jobsy.Client, tasks ...*task.Task) error { return c.Cancel(ctx, tasks...) },
+		make: func(ctx context.Context, s *session, tasks ...*task.Task) error { return s.tasks.Cancel(ctx, tasks...) },
 	}
 }
 
 func deleteChange() change {
 	return change{
 		verb: "delete", done: "deleted", short: "Remove tasks that wait or have ended", may: append(waiting(), ended()...),
-		make: func(ctx context.Context, c *jobsy.Client, tasks ...*task.Task) error { return c.Delete(ctx, tasks...) },
+		make: func(ctx context.Context, s *session, tasks ...*task.Task) error { return s.tasks.Delete(ctx, tasks...) },
 	}
 }
 
@@ -96,7 +95,7 @@ func (a *app) changeNamed(ctx context.Context, s *session, ch change, f *finder,
 			err = ch.check(t)
 		}
 		if err == nil {
-			err = ch.make(ctx, s.Client, t)
+			err = ch.make(ctx, s, t)
 		}
 		if ctx.Err() != nil || errors.Is(err, task.ErrUnavailable) || isUsage(err) {
 			return err

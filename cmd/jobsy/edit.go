@@ -6,13 +6,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
 func (a *app) editCommand() *cobra.Command {
 	var f finder
 	var p payload
-	var priority int
+	var priority int32
 	c := &cobra.Command{
 		Use:   "edit ID",
 		Short: "Give a task another payload or priority",
@@ -31,7 +32,7 @@ that runs cannot be changed.`,
 		if !p.given && !other {
 			return usagef("--priority, --payload or --payload-file must be given")
 		}
-		if err := task.CheckPriority("Priority", task.Priority(priority)); err != nil {
+		if err := broker.CheckPriority("Priority", task.Priority(priority)); err != nil {
 			return err
 		}
 		t, err := f.find(ctx, s, args[0])
@@ -51,7 +52,7 @@ that runs cannot be changed.`,
 	})
 	f.flag(a, c, anyQueue)
 	p.flags(c)
-	c.Flags().IntVar(&priority, "priority", 0, "1 (last) to 255 (first), or 0 for the default")
+	c.Flags().Int32Var(&priority, "priority", 0, "1 (last) to 255 (first), or 0 for the default")
 	return c
 }
 
@@ -59,7 +60,7 @@ func (a *app) edited(ctx context.Context, s *session, t *task.Task) error {
 	if !a.json {
 		return a.say("task %s is changed", t.ID)
 	}
-	now, err := s.Get(ctx, t)
+	now, err := s.tasks.Get(ctx, t)
 	if err != nil {
 		return err
 	}

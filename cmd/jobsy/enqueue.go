@@ -61,7 +61,7 @@ type order struct {
 	task                  task.Task
 	id, at, deadline      string
 	in                    time.Duration
-	priority              int
+	priority              int32
 	headers               []string
 	unique                string
 	wait                  bool
@@ -83,7 +83,7 @@ func (a *app) enqueueCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := s.Enqueue(ctx, t); err != nil {
+		if err := s.tasks.Enqueue(ctx, t); err != nil {
 			return err
 		}
 		if o.wait {
@@ -102,7 +102,7 @@ func (a *app) enqueueCommand() *cobra.Command {
 func (o *order) flags(c *cobra.Command) {
 	f := c.Flags()
 	o.payload.flags(c)
-	f.IntVar(&o.priority, "priority", int(task.MediumPriority), "1 (last) to 255 (first)")
+	f.Int32Var(&o.priority, "priority", int32(task.MediumPriority), "1 (last) to 255 (first)")
 	f.DurationVar(&o.in, "in", 0, "run it after this `DURATION`")
 	f.StringVar(&o.at, "at", "", "run it at this `TIME`, as RFC 3339")
 	f.IntVar(&o.task.MaxRetry, "max-retry", task.DefaultMaxRetry, "how often it is tried again; -1: never")
@@ -198,7 +198,7 @@ func parseUnique(text string) (task.UniqueMode, error) {
 
 // await shows a task once it has ended.
 func (a *app) await(ctx context.Context, s *session, t *task.Task) error {
-	ended, err := s.Wait(ctx, t)
+	ended, err := s.tasks.Wait(ctx, t)
 	if ended == nil {
 		return err
 	}

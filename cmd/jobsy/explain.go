@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/admin"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -57,18 +57,18 @@ the top, each with what would change it.`,
 	return c
 }
 
-func explanationOf(t *task.Task, reasons []jobsy.Reason) explanation {
+func explanationOf(t *task.Task, reasons []admin.Reason) explanation {
 	e := explanation{Task: viewOf(t), Reasons: make([]reasonView, len(reasons))}
 	for i, r := range reasons {
 		e.Reasons[i] = reasonView{Code: string(r.Code), Text: r.Text, Hint: hint(t, &r), At: stamp(r.At), Count: r.Count, Server: r.Server}
-		if r.Code == jobsy.ReasonUnique {
+		if r.Code == admin.ReasonUnique {
 			e.Reasons[i].Other = r.Other.String()
 		}
 	}
 	return e
 }
 
-func (a *app) printReasons(t *task.Task, reasons []jobsy.Reason) error {
+func (a *app) printReasons(t *task.Task, reasons []admin.Reason) error {
 	if err := a.say("task %s, %s of queue %s, is %s", t.ID, shown(t.Name), shown(t.Queue), t.Status); err != nil {
 		return err
 	}
@@ -87,22 +87,22 @@ func (a *app) printReasons(t *task.Task, reasons []jobsy.Reason) error {
 
 // hint is what would change a reason: a command of this program, where there is
 // one, in place of the library's call.
-func hint(t *task.Task, r *jobsy.Reason) string {
+func hint(t *task.Task, r *admin.Reason) string {
 	of := t.ID.String() + " --queue " + argument(t.Queue)
 	switch r.Code {
-	case jobsy.ReasonEnded:
+	case admin.ReasonEnded:
 		return "jobsy task retry " + of
-	case jobsy.ReasonRunning:
+	case admin.ReasonRunning:
 		return "jobsy task cancel " + of
-	case jobsy.ReasonNotDue, jobsy.ReasonRetrying:
+	case admin.ReasonNotDue, admin.ReasonRetrying:
 		return "jobsy task run " + of
-	case jobsy.ReasonUnique:
+	case admin.ReasonUnique:
 		return "jobsy task cancel " + r.Other.String() + " --queue " + argument(t.Queue)
-	case jobsy.ReasonAhead:
+	case admin.ReasonAhead:
 		return "jobsy task edit " + of + " --priority 255"
-	case jobsy.ReasonNoServer:
+	case admin.ReasonNoServer:
 		return "start a server that works on the queue, or jobsy task move " + of + " --to QUEUE"
-	case jobsy.ReasonPaused:
+	case admin.ReasonPaused:
 		return "jobsy queue resume " + argument(t.Queue)
 	}
 	return r.Hint

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/admin"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -81,7 +81,7 @@ be dropped first, unless --all is given.`,
 	return c
 }
 
-func (a *app) printGroups(groups []jobsy.FailedGroup, limit int, partial bool) error {
+func (a *app) printGroups(groups []admin.FailedGroup, limit int, partial bool) error {
 	shownOf := groups[:min(limit, len(groups))]
 	if a.json {
 		page := groupPage{Groups: make([]groupView, len(shownOf)), Total: len(groups), Partial: partial}
@@ -104,7 +104,7 @@ func (a *app) printGroups(groups []jobsy.FailedGroup, limit int, partial bool) e
 	return a.say("%s of %s groups; for more: --limit", numbered(len(shownOf)), numbered(len(groups)))
 }
 
-func groupTable(groups []jobsy.FailedGroup, now time.Time) *table {
+func groupTable(groups []admin.FailedGroup, now time.Time) *table {
 	t := newTable("GROUP", ">COUNT", "QUEUE", "NAME", "FIRST", "LAST", "ERROR")
 	for i := range groups {
 		g := &groups[i]
@@ -113,7 +113,7 @@ func groupTable(groups []jobsy.FailedGroup, now time.Time) *table {
 	return t
 }
 
-func groupViewOf(g *jobsy.FailedGroup) groupView {
+func groupViewOf(g *admin.FailedGroup) groupView {
 	return groupView{
 		Group: groupID(g), Queue: g.Queue, Name: g.Name, Error: g.Fingerprint, Count: g.Count,
 		First: stamp(g.First), Last: stamp(g.Last), Example: g.Example.ID.String(),
@@ -121,14 +121,14 @@ func groupViewOf(g *jobsy.FailedGroup) groupView {
 }
 
 // groupID is what a group can be named by, whatever its error looks like.
-func groupID(g *jobsy.FailedGroup) string {
+func groupID(g *admin.FailedGroup) string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{g.Queue, g.Name, g.Fingerprint}, "\x00")))
 	return hex.EncodeToString(sum[:4])
 }
 
 // failedGroups returns the groups of a queue or, if that is "", of all: of most
 // failed tasks, or all if that is 0. Partial says that there are more.
-func (s *session) failedGroups(ctx context.Context, queue string, most int) (all []jobsy.FailedGroup, partial bool, err error) {
+func (s *session) failedGroups(ctx context.Context, queue string, most int) (all []admin.FailedGroup, partial bool, err error) {
 	queues := []string{queue}
 	if queue == "" {
 		if queues, err = s.broker.Queues(ctx); err != nil {
@@ -157,13 +157,13 @@ func (s *session) failedGroups(ctx context.Context, queue string, most int) (all
 		}
 		all, partial = append(all, groups...), partial || more
 	}
-	slices.SortStableFunc(all, func(x, y jobsy.FailedGroup) int { return cmp.Compare(y.Count, x.Count) })
+	slices.SortStableFunc(all, func(x, y admin.FailedGroup) int { return cmp.Compare(y.Count, x.Count) })
 	return all, partial, nil
 }
 
 // groupsOf returns the groups of most failed tasks of one queue, or of all if that
 // is 0.
-func (s *session) groupsOf(ctx context.Context, queue string, most int) (groups []jobsy.FailedGroup, more bool, err error) {
+func (s *session) groupsOf(ctx context.Context, queue string, most int) (groups []admin.FailedGroup, more bool, err error) {
 	if most == 0 {
 		groups, err = s.FailedGroups(ctx, queue)
 		return groups, false, err

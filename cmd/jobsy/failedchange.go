@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/admin"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -19,13 +20,13 @@ import (
 type failedChange struct {
 	verb, done, short string
 	paced             bool
-	make              func(ctx context.Context, c *jobsy.Client, g jobsy.FailedGroup, perSecond float64) (int, error)
+	make              func(ctx context.Context, c *admin.Client, g admin.FailedGroup, perSecond float64) (int, error)
 }
 
 func failedRetry() failedChange {
 	return failedChange{
 		verb: "retry", done: "pending again", short: "Run failed tasks again, all at once or at a pace", paced: true,
-		make: func(ctx context.Context, c *jobsy.Client, g jobsy.FailedGroup, perSecond float64) (int, error) {
+		make: func(ctx context.Context, c *admin.Client, g admin.FailedGroup, perSecond float64) (int, error) {
 			return c.RetryFailed(ctx, g, perSecond)
 		},
 	}
@@ -34,7 +35,7 @@ func failedRetry() failedChange {
 func failedDelete() failedChange {
 	return failedChange{
 		verb: "delete", done: "deleted", short: "Delete failed tasks",
-		make: func(ctx context.Context, c *jobsy.Client, g jobsy.FailedGroup, _ float64) (int, error) {
+		make: func(ctx context.Context, c *admin.Client, g admin.FailedGroup, _ float64) (int, error) {
 			return c.DeleteFailed(ctx, g)
 		},
 	}
@@ -95,25 +96,25 @@ func parsePace(text string) (float64, error) {
 }
 
 // groups returns the groups that are meant.
-func (g *groupChoice) groups(ctx context.Context, s *session) ([]jobsy.FailedGroup, error) {
+func (g *groupChoice) groups(ctx context.Context, s *session) ([]admin.FailedGroup, error) {
 	all, _, err := s.failedGroups(ctx, g.queue, 0)
 	if err != nil {
 		return nil, err
 	}
 	for _, id := range g.ids {
-		if !slices.ContainsFunc(all, func(one jobsy.FailedGroup) bool { return groupID(&one) == id }) {
+		if !slices.ContainsFunc(all, func(one admin.FailedGroup) bool { return groupID(&one) == id }) {
 			return nil, fmt.Errorf("GROUP must be one that jobsy failed lists, got %q", id)
 		}
 	}
-	return slices.DeleteFunc(all, func(one jobsy.FailedGroup) bool { return !g.meant(&one) }), nil
+	return slices.DeleteFunc(all, func(one admin.FailedGroup) bool { return !g.meant(&one) }), nil
 }
 
-func (g *groupChoice) meant(one *jobsy.FailedGroup) bool {
+func (g *groupChoice) meant(one *admin.FailedGroup) bool {
 	return (len(g.ids) == 0 || slices.Contains(g.ids, groupID(one))) &&
 		(g.name == "" || g.name == one.Name) && (g.error == "" || g.error == one.Fingerprint)
 }
 
-func (a *app) changeGroups(ctx context.Context, s *session, ch failedChange, groups []jobsy.FailedGroup, perSecond float64, agreed *consent) error {
+func (a *app) changeGroups(ctx context.Context, s *session, ch failedChange, groups []admin.FailedGroup, perSecond float64, agreed *consent) error {
 	total := 0
 	for _, g := range groups {
 		total += g.Count
@@ -134,7 +135,7 @@ func (a *app) changeGroups(ctx context.Context, s *session, ch failedChange, gro
 	return a.report(&o, ch.done)
 }
 
-func (a *app) changeGroup(ctx context.Context, s *session, ch failedChange, g *jobsy.FailedGroup, perSecond float64, o *tally) error {
+func (a *app) changeGroup(ctx context.Context, s *session, ch failedChange, g *admin.FailedGroup, perSecond float64, o *tally) error {
 	stop := a.follow(ctx, s, ch.verb, g)
 	n, err := ch.make(ctx, s.Client, *g, perSecond)
 	stop()
@@ -159,7 +160,7 @@ func (a *app) changeGroup(ctx context.Context, s *session, ch failedChange, g *j
 
 // follow moves a bar while failed tasks become fewer, for a change of a group is
 // one call, and returns what ends that.
-func (a *app) follow(ctx context.Context, s *session, verb string, g *jobsy.FailedGroup) (stop func()) {
+func (a *app) follow(ctx context.Context, s *session, verb string, g *admin.FailedGroup) (stop func()) {
 	if !a.moving {
 		return func() {}
 	}
@@ -175,7 +176,7 @@ func (a *app) follow(ctx context.Context, s *session, verb string, g *jobsy.Fail
 	}
 }
 
-func (a *app) watchFailed(ctx context.Context, s *session, verb string, g *jobsy.FailedGroup) {
+func (a *app) watchFailed(ctx context.Context, s *session, verb string, g *admin.FailedGroup) {
 	bar, first := a.newBar(verb, g.Count), -1
 	defer bar.end()
 	tick := time.NewTicker(barPause)

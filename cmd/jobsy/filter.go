@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/admin"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -31,8 +31,8 @@ func (f *filter) first() string {
 	return ""
 }
 
-func (f *filter) query(queue string, status task.Status) jobsy.Query {
-	return jobsy.Query{Queue: queue, Status: status, Name: f.name, Error: f.error, Text: f.text}
+func (f *filter) query(queue string, status task.Status) admin.Query {
+	return admin.Query{Queue: queue, Status: status, Name: f.name, Error: f.error, Text: f.text}
 }
 
 // what tells people what is asked for.

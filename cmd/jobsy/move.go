@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -14,8 +14,8 @@ func (a *app) moveCommand() *cobra.Command {
 	var to string
 	c := a.changeCommand(change{
 		verb: "move", done: "moved", short: "Put tasks that wait into another queue, to begin anew there", may: waiting(),
-		make: func(ctx context.Context, c *jobsy.Client, tasks ...*task.Task) error {
-			return c.Move(ctx, to, tasks...)
+		make: func(ctx context.Context, s *session, tasks ...*task.Task) error {
+			return s.Move(ctx, to, tasks...)
 		},
 	})
 	c.Example = "  jobsy task move 0192f0c1-0000-7000-8000-00000000002a --to slow\n" +
@@ -24,7 +24,7 @@ func (a *app) moveCommand() *cobra.Command {
 	a.completesQueues(c, "to")
 	named := c.Args
 	c.Args = func(c *cobra.Command, args []string) error {
-		if err := task.CheckQueue("--to", to); err != nil {
+		if err := broker.CheckQueue("--to", to); err != nil {
 			return err
 		}
 		return named(c, args)

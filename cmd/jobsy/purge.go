@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -24,7 +25,7 @@ first, unless --yes is given.`,
 		Args:              exactly("QUEUE"),
 		ValidArgsFunction: a.completeQueues,
 		RunE: a.connected(func(ctx context.Context, s *session, args []string) error {
-			if err := task.CheckQueue("QUEUE", args[0]); err != nil {
+			if err := broker.CheckQueue("QUEUE", args[0]); err != nil {
 				return err
 			}
 			statuses, err := purged(status)

@@ -181,7 +181,7 @@ func (a *app) resumeCommand() *cobra.Command {
 }
 
 func (a *app) setPaused(ctx context.Context, s *session, queue string, paused bool) error {
-	if err := task.CheckQueue("QUEUE", queue); err != nil {
+	if err := broker.CheckQueue("QUEUE", queue); err != nil {
 		return err
 	}
 	change, done := s.Resume, "resumed"

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/admin"
 	"github.com/nex-gen-tech/jobsy/broker"
 )
 
@@ -36,7 +36,7 @@ type schedulePage struct {
 func (a *app) scheduleCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "schedule",
-		Short: "List, pause, resume and run schedules",
+		Short: "List, pause, resume, run and remove schedules",
 		Example: `  jobsy schedule ls
   jobsy schedule pause digest`,
 	}
@@ -86,14 +86,14 @@ nobody has taken: more than one or two say that no process runs the schedule.`,
 }
 
 // read returns a page. Its cursor is the broker's own and the queue it is for.
-func (l *scheduleListing) read(ctx context.Context, s *session) (found []jobsy.ScheduleStatus, next string, err error) {
+func (l *scheduleListing) read(ctx context.Context, s *session) (found []admin.ScheduleStatus, next string, err error) {
 	queues, inner, err := l.resume(ctx, s)
 	if err != nil {
 		return nil, "", err
 	}
 	for i, queue := range queues {
 		for more := true; more; more = inner != "" {
-			var page []jobsy.ScheduleStatus
+			var page []admin.ScheduleStatus
 			page, inner, err = s.Schedules(ctx, queue, inner, l.limit)
 			if err != nil {
 				return nil, "", err
@@ -132,7 +132,7 @@ func (l *scheduleListing) resume(ctx context.Context, s *session) (queues []stri
 	return queues[start:], inner, nil
 }
 
-func schedulePageOf(schedules []jobsy.ScheduleStatus, next string) schedulePage {
+func schedulePageOf(schedules []admin.ScheduleStatus, next string) schedulePage {
 	page := schedulePage{Schedules: make([]scheduleView, len(schedules)), Next: next}
 	for i := range schedules {
 		page.Schedules[i] = scheduleViewOf(&schedules[i])
@@ -140,7 +140,7 @@ func schedulePageOf(schedules []jobsy.ScheduleStatus, next string) schedulePage 
 	return page
 }
 
-func scheduleViewOf(s *jobsy.ScheduleStatus) scheduleView {
+func scheduleViewOf(s *admin.ScheduleStatus) scheduleView {
 	v := scheduleView{
 		Schedule: s.Name, Queue: s.Queue, Spec: s.Spec, Location: s.Location, Missed: s.Missed, Overlap: s.Overlap,
 		Paused: s.Paused, Last: stamp(s.Last), Next: stamp(s.Next), Overdue: s.Overdue,
@@ -151,7 +151,7 @@ func scheduleViewOf(s *jobsy.ScheduleStatus) scheduleView {
 	return v
 }
 
-func scheduleTable(schedules []jobsy.ScheduleStatus, now time.Time) *table {
+func scheduleTable(schedules []admin.ScheduleStatus, now time.Time) *table {
 	t := newTable("SCHEDULE", "QUEUE", "STATE", "SPEC", "TASK", "LAST", "NEXT", ">OVERDUE")
 	for i := range schedules {
 		v := scheduleViewOf(&schedules[i])

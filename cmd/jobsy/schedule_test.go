@@ -79,3 +79,20 @@ func TestScheduleChanges(t *testing.T) {
 	r.fails(1, []string{"SCHEDULE must be one that has been run", `"none"`}, "schedule", "run", "none")
 	r.fails(1, []string{"--queue other"}, "schedule", "run", "sweep", "-q", "other")
 }
+
+func TestScheduleRm(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.enqueue("mail", "work", 1)
+	r.plan("mail", "digest", "sweep")
+	r.fails(2, []string{"--yes must be given where nobody can be asked", "forget schedule digest of queue mail"}, "schedule", "rm", "digest")
+	r.has(r.ok("schedule", "ls"), "digest", "sweep")
+	r.has(r.ok("schedule", "rm", "digest", "--yes"), "schedule digest of queue mail is forgotten")
+	if page := r.parsed("schedule", "ls"); len(page["schedules"].([]any)) != 1 {
+		t.Errorf("left are %v, want the other one", page)
+	}
+	if v := r.parsed("schedule", "rm", "sweep", "-q", "mail", "-y"); v["removed"] != true || v["schedule"] != "sweep" || v["queue"] != "mail" {
+		t.Errorf("rm answers %v", v)
+	}
+	r.fails(1, []string{"SCHEDULE must be one that has been run", `"sweep"`}, "schedule", "rm", "sweep", "-y")
+}

@@ -121,12 +121,12 @@ func (a *app) changeAll(ctx context.Context, s *session, ch change, p *selection
 func (a *app) apply(ctx context.Context, s *session, ch change, queue string, ids []uuid.UUID, o *tally) error {
 	bar, done := a.newBar(ch.verb, len(ids)), 0
 	defer bar.end()
-	for part := range slices.Chunk(ids, broker.MaxBatch) {
-		tasks := make([]*task.Task, len(part))
-		for i, id := range part {
+	for batch := range slices.Chunk(ids, broker.MaxBatch) {
+		tasks := make([]*task.Task, len(batch))
+		for i, id := range batch {
 			tasks[i] = &task.Task{Queue: queue, ID: id}
 		}
-		err := ch.make(ctx, s.Client, tasks...)
+		err := ch.make(ctx, s, tasks...)
 		if errors.Is(err, task.ErrUnavailable) && ctx.Err() == nil {
 			return fmt.Errorf("%s %s, the rest is as it was or unknown: %w", counted(o.Changed, "task"), ch.done, err)
 		}
@@ -134,7 +134,7 @@ func (a *app) apply(ctx context.Context, s *session, ch change, queue string, id
 		if ctx.Err() != nil {
 			return fmt.Errorf("interrupted after %s of %s tasks", numbered(o.Changed), numbered(len(ids)))
 		}
-		done += len(part)
+		done += len(batch)
 		bar.at(done)
 	}
 	return nil

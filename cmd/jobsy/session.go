@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/admin"
 	"github.com/nex-gen-tech/jobsy/broker/redis"
 )
 
@@ -20,9 +21,10 @@ const (
 	patience = 5 * time.Second
 )
 
-// session is a connection to the broker, and a client of it.
+// session is a connection to the broker, and its clients.
 type session struct {
-	*jobsy.Client
+	*admin.Client
+	tasks  *jobsy.Client
 	broker *redis.Broker
 }
 
@@ -48,7 +50,7 @@ func (a *app) connect(ctx context.Context) (*session, error) {
 	defer cancel()
 	err = b.Ping(first)
 	if err == nil {
-		return &session{jobsy.NewClient(b, nil), b}, nil
+		return &session{admin.New(b, nil), jobsy.NewClient(b, nil), b}, nil
 	}
 	_ = b.Close()
 	if ctx.Err() != nil {

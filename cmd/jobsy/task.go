@@ -72,7 +72,7 @@ func (f *finder) find(ctx context.Context, s *session, text string) (*task.Task,
 
 func among(ctx context.Context, s *session, queues []string, id uuid.UUID) (found []*task.Task, err error) {
 	for _, queue := range queues {
-		t, err := s.Get(ctx, &task.Task{Queue: queue, ID: id})
+		t, err := s.tasks.Get(ctx, &task.Task{Queue: queue, ID: id})
 		switch {
 		case err == nil:
 			found = append(found, t)

@@ -66,7 +66,7 @@ func details(t *task.Task, now time.Time) string {
 	s.add("deadline", moment(t.Deadline, now))
 	s.add("worker", shown(t.Worker))
 	if t.Deliveries > 1 {
-		s.add("deliveries", numbered(t.Deliveries))
+		s.add("deliveries", numbered(int(t.Deliveries)))
 	}
 	if !t.Progress.At.IsZero() {
 		s.add("progress", fmt.Sprintf("%.0f %% %s, %s", t.Progress.Fraction*100, shown(t.Progress.Text), when(t.Progress.At, now)))

@@ -74,7 +74,7 @@ func viewOf(t *task.Task) taskView {
 func fullViewOf(t *task.Task) fullView {
 	v := fullView{
 		taskView: viewOf(t), Headers: t.Headers, TimeoutMS: t.Timeout.Milliseconds(), Deadline: stamp(t.Deadline),
-		RetentionMS: t.Retention.Milliseconds(), Deliveries: t.Deliveries, Token: t.Token,
+		RetentionMS: t.Retention.Milliseconds(), Deliveries: int(t.Deliveries), Token: t.Token,
 		History: []runView{}, Members: []memberView{},
 	}
 	if t.Timeout < 0 {

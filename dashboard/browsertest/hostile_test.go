@@ -64,7 +64,7 @@ func testHostile(t *testing.T, browser context.Context) {
 		e, text := l.Task.Clone(), string(l.Task.Payload)
 		e.LastError, e.Result = text, []byte(text)
 		e.Progress = task.Progress{Fraction: 0.5, Text: "<img src=x onerror=window.hit=1>", At: time.Now()}
-		e.Record(task.Run{Attempt: 1, Worker: text, Error: text, Stack: text})
+		broker.AddRun(e, task.Run{Attempt: 1, Worker: text, Error: text, Stack: text})
 		outcomes[i] = broker.Outcome{Lease: l, Task: e, Status: task.StatusFailed, Keep: time.Hour}
 	}
 	if err := errors.Join(s.Settle(t.Context(), outcomes)...); err != nil {

@@ -150,6 +150,10 @@ func testActions(t *testing.T, browser context.Context) {
 	if err != nil || !slices.ContainsFunc(pending, func(one *task.Task) bool { return one.Name == "email:digest" }) {
 		t.Errorf("pending are %v, %v, want the task of the schedule among them", pending, err)
 	}
+	p.do(chromedp.Click(`button[value="remove-schedule"]`), chromedp.WaitVisible(`button[value="yes"]`))
+	p.want("Remove schedule digest of queue mail?")
+	p.do(chromedp.Click(`button[value="yes"]`), chromedp.WaitVisible(".notice"))
+	p.want("Removed 1 schedule.", "No schedule was joined yet.")
 }
 
 func testKeyboard(t *testing.T, browser context.Context) {

@@ -46,7 +46,7 @@ func newStock(t testing.TB) *stock {
 	s.end(t, mailCompleted, "email:welcome", func(i int, o *broker.Outcome) {
 		o.Status, o.Keep = task.StatusCompleted, time.Hour
 		o.Task.Result = []byte(`"sent"`)
-		o.Task.Record(s.run(1, 80*time.Millisecond, nil))
+		broker.AddRun(o.Task, s.run(1, 80*time.Millisecond, nil))
 	})
 	s.end(t, mailFailed, "email:receipt", func(i int, o *broker.Outcome) {
 		o.Status, o.Keep = task.StatusFailed, time.Hour
@@ -142,7 +142,7 @@ func (s *stock) fail(t *task.Task, message string) {
 		if attempt == 3 {
 			r.Stack = "goroutine 41 [running]:\nmain.send(0xc000112000)\n\t/srv/mail/send.go:88 +0x1d4\nmain.handle(...)\n\t/srv/mail/main.go:41"
 		}
-		t.Record(r)
+		broker.AddRun(t, r)
 	}
 }
 

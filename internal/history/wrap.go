@@ -173,7 +173,7 @@ func (b *recorded) Revise(ctx context.Context, queue string, ids []uuid.UUID, ch
 // its error at the end.
 func (r *Recorder) Run(t *task.Task) (end func(error)) {
 	e := Event{
-		Type: TypeStart, Queue: t.Queue, ID: t.ID.String(), Token: t.Token, Attempt: t.Attempt, Deliveries: t.Deliveries,
+		Type: TypeStart, Queue: t.Queue, ID: t.ID.String(), Token: t.Token, Attempt: t.Attempt, Deliveries: int(t.Deliveries),
 	}
 	r.Record(e)
 	return func(err error) {

@@ -1,0 +1,6 @@
+//go:build race
+
+package admin_test
+
+// raceEnabled tells that figures of time mean nothing.
+const raceEnabled = true
