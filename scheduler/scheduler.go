@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -75,8 +74,11 @@ type Scheduler struct {
 
 	changed chan struct{} // holds a value when there is a new first entry
 
+	synced chan struct{} // holds a value after a Sync
+
 	mu      sync.Mutex
 	entries map[string]*entry
+	sets    map[string]bool // that were synced
 	running bool
 	agenda  agenda // the entries without a call, while running
 	clock   clock
@@ -90,7 +92,10 @@ func New(b broker.Broker, opts *Options) *Scheduler {
 	if opts == nil {
 		opts = &Options{}
 	}
-	s := &Scheduler{opts: *opts, entries: make(map[string]*entry), changed: make(chan struct{}, 1), wall: hostWall}
+	s := &Scheduler{
+		opts: *opts, entries: make(map[string]*entry), sets: make(map[string]bool), wall: hostWall,
+		changed: make(chan struct{}, 1), synced: make(chan struct{}, 1),
+	}
 	s.err = checkPolicies("Options.", opts.Missed, opts.MaxMissed, opts.Overlap)
 	if s.err == nil {
 		s.enqueue, s.err = wrapped(s.take, opts.Use)
@@ -124,8 +129,9 @@ func (s *Scheduler) Every(id string, interval time.Duration, t *task.Task) error
 // scheduler takes the schedule up at once, in the background. An ID that is
 // added already is refused; Remove it first.
 //
-// A schedule that was changed goes on under its ID: the ticks of its new spec
-// since the last tick taken count as missed.
+// A schedule that was changed goes on under its ID. If its spec has changed, its
+// ticks count from the change: those before, as the new spec has them, are not
+// missed. For a set of schedules that changes as a whole there is Sync.
 func (s *Scheduler) Add(schedule Schedule) error {
 	e, err := s.newEntry(schedule)
 	if err != nil {
@@ -134,14 +140,28 @@ func (s *Scheduler) Add(schedule Schedule) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.entries[e.ID] != nil {
-		return &task.FieldError{Field: "id", Rule: "must be unique in the scheduler", Value: strconv.Quote(e.ID)}
+		return errNotUnique(e.ID)
 	}
+	s.put(e)
+	return nil
+}
+
+// put takes an entry in.
+func (s *Scheduler) put(e *entry) {
 	s.entries[e.ID] = e
 	if s.running {
 		e.reset(time.Now())
 		s.enter(e)
 	}
-	return nil
+}
+
+// drop takes an entry out.
+func (s *Scheduler) drop(e *entry) {
+	delete(s.entries, e.ID)
+	s.agenda.remove(e)
+	if e.failures > 0 {
+		s.failing--
+	}
 }
 
 func (s *Scheduler) newEntry(schedule Schedule) (*entry, error) {
@@ -173,8 +193,9 @@ func (s *Scheduler) newEntry(schedule Schedule) (*entry, error) {
 
 // Remove stops a schedule in this process; a tick that is on its way still
 // counts. Other processes go on with it. The broker remembers its anchor and its
-// last tick, a few bytes, so that it can be taken up again as if it had not been
-// away; broker.Timetable.Leave makes the broker forget.
+// last tick, a few bytes, and lists it, so that it can be taken up again as if it
+// had not been away; broker.Timetable.Leave makes the broker forget. One of a set is
+// forgotten as Sync says.
 func (s *Scheduler) Remove(id string) error {
 	if s.err != nil {
 		return s.err
@@ -185,11 +206,7 @@ func (s *Scheduler) Remove(id string) error {
 	if e == nil {
 		return &task.FieldError{Field: "id", Rule: "must be that of a schedule that was added", Value: shorten(id)}
 	}
-	delete(s.entries, id)
-	s.agenda.remove(e)
-	if e.failures > 0 {
-		s.failing--
-	}
+	s.drop(e)
 	return nil
 }
 
