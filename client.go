@@ -33,6 +33,9 @@ type ClientOptions struct {
 	// unless the Retention of the task that Cancel is given is longer. Default:
 	// DefaultFailedRetention, 7 days; -1: only that Retention.
 	CancelledRetention time.Duration
+	// Use is middleware around Enqueue, the first outermost. None may be nil.
+	// Default: none.
+	Use []EnqueueMiddleware
 }
 
 // Client enqueues tasks, waits for them, and calls them off or runs them again. It
@@ -49,6 +52,7 @@ type Client struct {
 	broker     broker.Broker
 	maxPayload int
 	optErr     error
+	enqueue    Enqueue // in its middleware
 
 	cancelledRetention time.Duration
 }
@@ -64,7 +68,11 @@ func NewClient(b broker.Broker, opts *ClientOptions) *Client {
 	orDefault(&c.maxPayload, DefaultMaxPayload)
 	orDefault(&c.cancelledRetention, DefaultFailedRetention)
 	c.cancelledRetention = max(c.cancelledRetention, 0)
+	var err error
+	c.enqueue, err = wrapped(c.hand, opts.Use)
 	switch {
+	case err != nil:
+		c.optErr = err
 	case isNil(b):
 		c.optErr = errNilBroker
 	case c.maxPayload < 0:
@@ -89,10 +97,24 @@ func NewClient(b broker.Broker, opts *ClientOptions) *Client {
 // nil if it was taken. Only where it has run and is gone already, or has changed or
 // joined a waiting task by its Unique or Gather that runs by then, may it run twice.
 // A task that was taken before, as one that a handler is given, is not marked so.
+//
+// All of it but the refusal of a nil task happens inside the middleware of
+// ClientOptions.Use.
 func (c *Client) Enqueue(ctx context.Context, tasks ...*task.Task) error {
 	if c.optErr != nil {
 		return c.optErr
 	}
+	for i, t := range tasks {
+		if t == nil {
+			return numbered(errNilTask, i, len(tasks))
+		}
+	}
+	return c.enqueue(ctx, tasks...)
+}
+
+// hand checks the tasks and hands them to the broker. What calls it may be
+// middleware, whatever that has made of the tasks.
+func (c *Client) hand(ctx context.Context, tasks ...*task.Task) error {
 	were := statuses(tasks)
 	for i, t := range tasks {
 		if err := c.check(t); err != nil {

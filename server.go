@@ -73,6 +73,9 @@ type ServerOptions struct {
 	// unless its own Retention is longer. Default: DefaultFailedRetention, 7
 	// days; -1: only its own Retention.
 	FailedRetention time.Duration
+	// Client are the options of the client that Server.Client returns. Default:
+	// those of NewClient.
+	Client *ClientOptions
 	// Logger gets what operators should know. Default: silent.
 	Logger *slog.Logger
 }
@@ -84,6 +87,7 @@ const maxServerName = 200
 // concurrent use.
 type Server struct {
 	broker broker.Broker
+	client *Client
 	opts   ServerOptions
 	log    *slog.Logger
 	engine *engine.Engine
@@ -117,8 +121,10 @@ func newServer(b broker.Broker, opts *ServerOptions, other func(*task.Task) (eng
 	s.log = s.opts.Logger
 	if b == nil {
 		s.broker = memory.New(&memory.Options{Logger: s.log})
-	} else if isNil(b) {
-		s.errs = append(s.errs, errNilBroker)
+	}
+	s.client = NewClient(s.broker, s.opts.Client)
+	if s.client.optErr != nil {
+		s.errs = append(s.errs, s.client.optErr)
 	}
 	s.engine = engine.New(s.config(ended))
 	return s
@@ -196,8 +202,8 @@ func (o *ServerOptions) fill() {
 	}
 }
 
-// Client returns a client of the server's broker.
-func (s *Server) Client() *Client { return NewClient(s.broker, nil) }
+// Client returns a client of the server's broker, with ServerOptions.Client.
+func (s *Server) Client() *Client { return s.client }
 
 // HandleFunc registers the handler of the tasks of one name. A nil handler, an
 // invalid name, or a second handler for a name is an error that Run returns;

@@ -49,6 +49,11 @@ type WorkerOptions struct {
 	// Backoff says how long a task waits after a failed attempt. Default:
 	// task.DefaultBackoff.
 	Backoff task.Backoff
+	// Client are the options of the worker's client. Its Use is around
+	// everything that the worker enqueues: the tasks of RunNow and RunAt, the
+	// ticks of RunEvery and Schedule, and what its Client does. Default: those
+	// of NewClient.
+	Client *ClientOptions
 	// Logger gets what operators should know. Default: silent.
 	Logger *slog.Logger
 }
@@ -104,13 +109,24 @@ func NewWorker(opts *WorkerOptions) *Worker {
 	if !w.shared {
 		w.broker = memory.New(&memory.Options{Storage: opts.Storage, Logger: opts.Logger})
 	}
-	w.client = NewClient(w.broker, nil)
-	w.server = newServer(w.broker, &ServerOptions{Concurrency: opts.Concurrency, Backoff: opts.Backoff, Logger: opts.Logger},
-		w.function, w.functions.forget)
+	w.server = newServer(w.broker, &ServerOptions{
+		Concurrency: opts.Concurrency, Backoff: opts.Backoff, Client: opts.Client, Logger: opts.Logger,
+	}, w.function, w.functions.forget)
+	w.client = w.server.client
 	w.functions.learned = w.server.engine.Reconsider
-	w.scheduler = scheduler.New(w.broker, &scheduler.Options{Logger: opts.Logger})
+	w.scheduler = scheduler.New(w.broker, &scheduler.Options{Use: opts.use(), Logger: opts.Logger})
+	if w.optErr == nil {
+		w.optErr = w.client.optErr
+	}
 	orDefault(&w.opts.Retention, DefaultRetention)
 	return w
+}
+
+func (o *WorkerOptions) use() []EnqueueMiddleware {
+	if o.Client == nil {
+		return nil
+	}
+	return o.Client.Use
 }
 
 func (o *WorkerOptions) check() error {

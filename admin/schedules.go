@@ -20,8 +20,8 @@ type ScheduleStatus struct {
 	// Next is its next tick, by the broker's clock. Zero: there is none, or
 	// nobody has said what its spec is.
 	Next time.Time
-	// Overdue is how many ticks have passed since the last one that was taken,
-	// up to 100: more than one or two say that no process runs the schedule.
+	// Overdue is how many ticks have passed since the last one that was taken, or
+	// since it got its spec, up to 100: more than one or two say that no process runs the schedule.
 	Overdue int
 }
 
@@ -54,8 +54,10 @@ func scheduleStatus(info broker.ScheduleInfo) ScheduleStatus {
 		s.Next = next[0]
 	}
 	since := info.Anchor
-	if info.Last.After(since) {
-		since = info.Last
+	for _, at := range []time.Time{info.Last, info.Since} {
+		if at.After(since) {
+			since = at
+		}
 	}
 	passed, _ := scheduler.Upcoming(info.Spec, zone, info.Anchor, since, maxMissedTicks) // none of a bad spec
 	for _, at := range passed {

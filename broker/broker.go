@@ -33,7 +33,7 @@ type Broker interface {
 	// Enqueue takes the tasks, in order. It calls Prepare on each, which
 	// writes defaults into the caller's task, and refuses what Prepare
 	// refuses with its *task.FieldError. A task whose RunAt has not come
-	// becomes scheduled, any other pending.
+	// becomes scheduled, any other pending, and the caller's task says so.
 	//
 	// An ID already in use in the queue is refused with a
 	// *task.DuplicateError, always: its Same tells that the record there is
@@ -201,7 +201,7 @@ type Outcome struct {
 // concurrently, and none blocks the hot path for long.
 type Inspector interface {
 	// Queues returns the names of the queues that are known, sorted. A queue
-	// is known once a task was enqueued to it.
+	// is known once a task was enqueued to it, and while it has a schedule.
 	Queues(ctx context.Context) ([]string, error)
 	// Counts returns how many tasks of the queue have each status. An
 	// unknown queue has none.
@@ -331,6 +331,10 @@ type Timetable interface {
 	// Tick enqueues the tick's task, and records the tick as taken, unless
 	// it or a later one was taken before. Both happen or neither. The task
 	// is checked as Enqueue checks it; that its ID is in use counts as taken.
+	// Its Status stays empty if it is not enqueued.
+	//
+	// A tick whose task is Unique counts as taken, too, if the lock of its
+	// LockKey has a holder that still excludes others, by whatever mode.
 	Tick(ctx context.Context, tick Tick) (Ticked, error)
 	// Leave forgets a schedule. An unknown one is no error.
 	Leave(ctx context.Context, queue, schedule string) error
@@ -351,10 +355,17 @@ type Tick struct {
 	// NoOverlap takes the tick without enqueuing the task while the task of
 	// the tick before has not ended.
 	NoOverlap bool
+	// IgnoreDelayed, with NoOverlap, has a task count as ended that is not due:
+	// it waits for a retry, or was put off. A parked one has not ended.
+	IgnoreDelayed bool
 }
 
 // Ticked says what became of a tick.
 type Ticked struct {
-	Enqueued bool      // false: taken before, or skipped for an overlap
+	Enqueued bool      // false: taken before, or skipped
 	Now      time.Time // by the broker's clock
+	// Behind is the task for which the tick was skipped: that of the tick
+	// before, by NoOverlap, or the holder of the lock that the tick's task would
+	// take. Zero: none.
+	Behind uuid.UUID
 }

@@ -112,8 +112,8 @@ func (t *Tick) Check() error {
 	switch {
 	case t.Task == nil:
 		return &task.FieldError{Field: "Tick.Task", Rule: "must not be nil"}
-	case t.Task.Unique.Mode != task.NotUnique:
-		return &task.FieldError{Field: "Unique", Rule: "cannot be combined with a schedule; use NoOverlap"}
+	case t.Task.Unique.Mode == task.Debounce, t.Task.Unique.Mode == task.Latest:
+		return &task.FieldError{Field: "Unique.Mode", Rule: "must be UntilStarted, UntilEnded or Throttle for a schedule"}
 	case t.Task.Gather.Key != "":
 		return &task.FieldError{Field: "Gather", Rule: "cannot be combined with a schedule"}
 	}

@@ -2,6 +2,9 @@ package broker
 
 import (
 	"context"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/nex-gen-tech/jobsy/task"
 )
@@ -25,6 +28,10 @@ type Planner interface {
 	PauseSchedule(ctx context.Context, queue, schedule string) error
 	// ResumeSchedule ends a pause.
 	ResumeSchedule(ctx context.Context, queue, schedule string) error
+	// Forget is Timetable.Leave for a schedule that nobody runs: it does
+	// nothing if the last tick taken is no more the one given, zero for none,
+	// and reports whether it has forgotten the schedule.
+	Forget(ctx context.Context, queue, schedule string, last time.Time) (bool, error)
 }
 
 // Plan is what a schedule does.
@@ -34,6 +41,13 @@ type Plan struct {
 	Missed   string     // what becomes of missed ticks
 	Overlap  string     // whether a tick waits for the end of the last one's task
 	Task     *task.Task // what each tick enqueues a copy of
+	// Set is what the schedule was synced as one of: see scheduler.Sync. "":
+	// none.
+	Set string
+	// Since is when the schedule got its Spec and Location, by the broker's
+	// clock, in milliseconds: its ticks before that are not missed. Zero: not
+	// known.
+	Since time.Time
 }
 
 // ScheduleInfo is what is known of a schedule.
@@ -41,7 +55,10 @@ type ScheduleInfo struct {
 	Queue, Name string
 	ScheduleState
 	Paused bool
-	Plan   // zero while nobody has said so
+	// LastTask is the last one that was enqueued for a tick. It may have ended,
+	// and be gone. Zero: none.
+	LastTask uuid.UUID
+	Plan     // zero while nobody has said so
 }
 
 // Check returns a *task.FieldError unless a schedule can be noted to do this.

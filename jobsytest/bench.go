@@ -12,8 +12,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nex-gen-tech/jobsy"
@@ -25,6 +25,7 @@ import (
 // TB is what a bench needs of a *testing.T, *testing.B or *testing.F.
 type TB interface {
 	Helper()
+	Logf(format string, args ...any)
 	Fatalf(format string, args ...any)
 	Cleanup(func())
 }
@@ -35,31 +36,13 @@ type TB interface {
 type Bench struct {
 	// Options are those of the servers that run the handlers: Backoff, IsFailure
 	// and so on. Concurrency and Queues are the bench's own. Set them before the
-	// first Work or Drain.
+	// first Client, Work or Drain.
 	Options jobsy.ServerOptions
 
 	tb       TB
 	broker   *memory.Broker
 	register func(s *jobsy.Server)
-}
-
-// Outcome is how one attempt ended.
-type Outcome struct {
-	// Task is the task after the attempt: Result, LastError, Attempt and so on.
-	Task *task.Task
-	// Status is what it became: completed, failed, cancelled, retrying, or
-	// scheduled if it was snoozed.
-	Status task.Status
-	// Delay is how long a retrying or snoozed task waits.
-	Delay time.Duration
-}
-
-// Err returns the message of the attempt's error, or "".
-func (o Outcome) Err() string {
-	if o.Status == task.StatusCompleted {
-		return ""
-	}
-	return o.Task.LastError
+	warned   sync.Once // that Drain waits
 }
 
 // New returns a bench that the test's end closes. Register gives a server its
@@ -72,8 +55,8 @@ func New(tb TB, register func(s *jobsy.Server)) *Bench {
 	return b
 }
 
-// Client returns a client for the code under test.
-func (b *Bench) Client() *jobsy.Client { return jobsy.NewClient(b.broker, nil) }
+// Client returns a client for the code under test, with Options.Client.
+func (b *Bench) Client() *jobsy.Client { return jobsy.NewClient(b.broker, b.Options.Client) }
 
 // Broker returns the broker, for code that makes its own client, server or
 // scheduler.
@@ -102,19 +85,61 @@ func (b *Bench) Work(t *task.Task) Outcome {
 
 // Drain runs all tasks of the bench, one at a time, until nothing waits any more:
 // scheduled tasks, retries, and what handlers enqueue meanwhile. It returns how
-// each attempt ended. Inside testing/synctest time flies; elsewhere it takes as
-// long as the tasks ask for. Paused queues are left alone. A task that no handler
-// knows fails the test.
+// each attempt ended. Paused queues are left alone. A task that no handler knows
+// fails the test.
+//
+// Inside testing/synctest time flies. Elsewhere Drain really waits: for hours, if
+// a retry is due in hours. It says so in the test's log, once, when nothing is
+// due for a second.
 func (b *Bench) Drain() []Outcome {
 	b.tb.Helper()
 	var outcomes []Outcome
 	for queues := b.busy(); len(queues) > 0; queues = b.busy() {
+		b.warn(queues)
 		b.run(&watched{Broker: b.broker}, queues, func(o Outcome) bool {
 			outcomes = append(outcomes, o)
-			return len(b.busy()) == 0 || !covers(queues, b.busy())
+			b.warn(b.busy())
+			busy := b.busy()
+			return len(busy) == 0 || !covers(queues, busy)
 		})
 	}
 	return outcomes
+}
+
+// warn says that Drain waits, if nothing in the queues is due for a while.
+func (b *Bench) warn(queues []string) {
+	b.tb.Helper()
+	if time.Now().Year() < 2010 { // the clock of a bubble begins with 2000
+		return
+	}
+	if next := b.next(queues); next != nil && time.Until(next.RunAt) > time.Second {
+		b.warned.Do(func() {
+			b.tb.Logf("jobsytest: Drain waits for task %q, which is due at %s; inside testing/synctest this takes no time",
+				next.Name, next.RunAt.Format(time.TimeOnly))
+		})
+	}
+}
+
+// next returns the delayed task that is due first, or nil if something is pending
+// or runs.
+func (b *Bench) next(queues []string) *task.Task {
+	b.tb.Helper()
+	var next *task.Task
+	for _, queue := range queues {
+		counts, err := b.broker.Counts(context.Background(), queue)
+		b.check(err)
+		if counts[task.StatusPending]+counts[task.StatusRunning] > 0 {
+			return nil
+		}
+		for _, status := range []task.Status{task.StatusScheduled, task.StatusRetrying} {
+			first, _, err := b.broker.Tasks(context.Background(), queue, status, "", 1)
+			b.check(err)
+			if len(first) > 0 && (next == nil || first[0].RunAt.Before(next.RunAt)) {
+				next = first[0]
+			}
+		}
+	}
+	return next
 }
 
 func covers(queues, busy []string) bool {
@@ -192,13 +217,14 @@ func (b *Bench) run(w *watched, queues []string, told func(Outcome) (enough bool
 }
 
 // server returns one that takes the tasks of the queues one at a time.
-func (b *Bench) server(on broker.Broker, queues []string) *jobsy.Server {
+func (b *Bench) server(on *watched, queues []string) *jobsy.Server {
 	opts := b.Options
 	opts.Concurrency, opts.Queues = 1, make(map[string]int)
 	for _, queue := range queues {
 		opts.Queues[queue] = 1
 	}
 	server := jobsy.NewServer(on, &opts)
+	server.Use(on.notes)
 	if b.register != nil {
 		b.register(server)
 	}
@@ -217,6 +243,22 @@ type watched struct {
 	settled chan Outcome
 	once    bool // hands out tasks in one call only
 	leased  bool
+	causes  sync.Map // uuid.UUID → []error: see Outcome
+}
+
+// notes is middleware that keeps what a handler returns for the outcome.
+func (w *watched) notes(next jobsy.Handler) jobsy.Handler {
+	return func(ctx context.Context, t *task.Task) error {
+		id := t.ID // the handler may change its task
+		err := next(ctx, t)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			w.causes.Store(id, []error{err, context.Cause(ctx)})
+		case err != nil:
+			w.causes.Store(id, []error{err})
+		}
+		return err
+	}
 }
 
 // Lease implements broker.Broker.
@@ -245,6 +287,8 @@ func (w *watched) Settle(ctx context.Context, outcomes []broker.Outcome) []error
 // has cancelled, whatever the server said.
 func (w *watched) outcome(o broker.Outcome) Outcome {
 	stored, err := w.Task(context.Background(), o.Lease.Queue, o.Lease.ID)
+	found, _ := w.causes.LoadAndDelete(o.Lease.ID)
+	causes, _ := found.([]error)
 	if err == nil && stored.Status == task.StatusCancelled {
 		return Outcome{Task: stored, Status: stored.Status}
 	}
@@ -256,7 +300,7 @@ func (w *watched) outcome(o broker.Outcome) Outcome {
 	if o.Task != nil || o.Status.Ended() {
 		t.Status = o.Status
 	}
-	return Outcome{Task: t, Status: o.Status, Delay: o.Delay}
+	return Outcome{Task: t, Status: o.Status, Delay: o.Delay, causes: causes}
 }
 
 // Waiting returns the tasks of that name that wait, in all queues: pending,
@@ -290,22 +334,37 @@ func named(name string, tasks []*task.Task) []*task.Task {
 }
 
 // RequireEnqueued fails the test unless a task of the kind with these arguments
-// waits, and returns it.
+// waits, and returns it. Arguments are the same if they are so once they have
+// travelled: a time has no monotonic reading then, and nil, an empty slice or map
+// and a field that is left out are one. The failure says where the task that comes
+// closest differs.
 func RequireEnqueued[Args any](b *Bench, k task.Kind[Args], args Args) *task.Task {
 	b.tb.Helper()
-	var others strings.Builder
-	for _, t := range b.Waiting(k.Name) {
-		got, err := k.Args(t)
-		if err == nil && reflect.DeepEqual(got, args) {
+	want, err := travelled(k, k.New(args))
+	if err != nil {
+		b.tb.Fatalf("jobsytest: %v", err)
+	}
+	var closest []string
+	waiting := b.Waiting(k.Name)
+	for i, t := range waiting {
+		got, err := travelled(k, t)
+		lines := differences("", got, want)
+		if err != nil {
+			lines = []string{err.Error()}
+		}
+		if len(lines) == 0 {
 			return t
 		}
-		others.WriteString("\n\t" + string(t.Payload))
+		if i == 0 || len(lines) < len(closest) {
+			closest = lines
+		}
 	}
-	if others.Len() == 0 {
-		others.WriteString(" none")
+	text, _ := json.Marshal(want) // it was decoded from JSON
+	if len(waiting) == 0 {
+		b.tb.Fatalf("jobsytest: no task %q waits, want one with\n\t%s", k.Name, text)
 	}
-	want, _ := json.Marshal(args)
-	b.tb.Fatalf("jobsytest: no task %q waits with the arguments\n\t%s\nbut with%s", k.Name, want, others.String())
+	b.tb.Fatalf("jobsytest: none of %d tasks %q that wait has the arguments\n\t%s\nthe closest differs in\n\t%s",
+		len(waiting), k.Name, text, strings.Join(closest, "\n\t"))
 	return nil
 }
 

@@ -51,8 +51,15 @@ func TestWorkRunsOneAttempt(t *testing.T) {
 		later := send.New(mail{to})
 		later.RunAt = time.Now().Add(time.Hour)
 		o := b.Work(later)
-		if o.Status != want.status || o.Err() != want.err {
-			t.Errorf("%s: outcome is %s with error %q, want %s with %q", to, o.Status, o.Err(), want.status, want.err)
+		text := ""
+		if o.Err() != nil {
+			text = o.Err().Error()
+		}
+		if o.Status != want.status || text != want.err {
+			t.Errorf("%s: outcome is %s with error %q, want %s with %q", to, o.Status, text, want.status, want.err)
+		}
+		if errors.Is(o.Err(), outage) != (to == "busy") {
+			t.Errorf("%s: errors.Is does not see what the handler returned in %v", to, o.Err())
 		}
 		if to == "ada" && string(o.Task.Result) != "3" {
 			t.Errorf("result is %q, want 3", o.Task.Result)
@@ -122,6 +129,7 @@ func TestRequireEnqueued(t *testing.T) {
 	}
 	for want, fails := range map[string]func(*jobsytest.Bench){
 		`{"To":"eve"}`:               func(b *jobsytest.Bench) { jobsytest.RequireEnqueued(b, send, mail{"eve"}) },
+		`.To: got "ada", want "eve"`: func(b *jobsytest.Bench) { jobsytest.RequireEnqueued(b, send, mail{"eve"}) },
 		`2 tasks "mail:send" wait`:   func(b *jobsytest.Bench) { jobsytest.RequireNone(b, send) },
 		`no handler for "mail:send"`: func(b *jobsytest.Bench) { b.Work(send.New(mail{"ada"})) },
 		`Name must not be empty`:     func(b *jobsytest.Bench) { b.Work(task.New("", nil)) },
@@ -132,13 +140,165 @@ func TestRequireEnqueued(t *testing.T) {
 	}
 }
 
+type order struct {
+	At    time.Time
+	Lines []line
+	Notes map[string]string `json:",omitempty"`
+	Total int64
+	own   int
+}
+
+type line struct {
+	Article string
+	Tags    []string
+}
+
+var place = task.Kind[order]{Name: "order:place"}
+
+// What is the same once it has travelled is the same.
+func TestRequireEnqueuedComparesWhatTravels(t *testing.T) {
+	t.Parallel()
+	b := jobsytest.New(t, nil)
+	now := time.Now()
+	if err := b.Client().Enqueue(t.Context(), place.New(order{At: now, Lines: []line{{"pen", nil}}, Notes: map[string]string{}, own: 1})); err != nil {
+		t.Fatal(err)
+	}
+	for _, same := range []order{
+		{At: now, Lines: []line{{"pen", nil}}},
+		{At: now.Round(0), Lines: []line{{"pen", []string{}}}, own: 2},
+	} {
+		jobsytest.RequireEnqueued(b, place, same)
+	}
+}
+
+// A failure tells where the closest task differs.
+func TestRequireEnqueuedShowsTheDifference(t *testing.T) {
+	t.Parallel()
+	const large = 1 << 60
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	for want, other := range map[string]order{
+		`.At: got "2026-01-02T03:04:05.000000006Z", want "2026-01-02T03:04:06.000000006Z"`: {at.Add(time.Second), []line{{"pen", nil}}, nil, large, 0},
+		`.Lines: got 1 elements, want 2`:                            {at, []line{{"pen", nil}, {}}, nil, large, 0},
+		`.Lines: got [{"Article":"pen","Tags":null}], want nothing`: {at, nil, nil, large, 0},
+		`.Lines[0].Article: got "pen", want "ink"`:                  {at, []line{{"ink", nil}}, nil, large, 0},
+		`.Lines[0].Tags: got nothing, want ["a"]`:                   {at, []line{{"pen", []string{"a"}}}, nil, large, 0},
+		`.Notes: got nothing, want {"a":"b"}`:                       {at, []line{{"pen", nil}}, map[string]string{"a": "b"}, large, 0},
+		`.Total: got 1152921504606846976, want 1152921504606846977`: {at, []line{{"pen", nil}}, nil, large + 1, 0},
+	} {
+		f := &failing{TB: t}
+		b := jobsytest.New(f, nil)
+		far := order{at.Add(time.Hour), nil, nil, 0, 0}
+		if err := b.Client().Enqueue(t.Context(), place.New(far), place.New(order{at, []line{{"pen", nil}}, nil, large, 0})); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			jobsytest.RequireEnqueued(b, place, other)
+		}()
+		<-done
+		if _, after, _ := strings.Cut(f.message, "the closest differs in"); strings.TrimSpace(after) != want {
+			t.Errorf("failed with %q, want %s", f.message, want)
+		}
+	}
+}
+
+// Outside a bubble Drain waits, and says so, once.
+func TestDrainSaysThatItWaits(t *testing.T) {
+	t.Parallel()
+	f := &failing{TB: t}
+	b := jobsytest.New(f, func(s *jobsy.Server) {
+		jobsy.Handle(s, send, func(context.Context, mail) error { return jobsy.RetryAfter(time.Hour, errors.New("busy")) })
+	})
+	waits := send.New(mail{"ada"})
+	f.logged = func() { // what it waits for is gone
+		if err := b.Client().Delete(t.Context(), waits); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := b.Client().Enqueue(t.Context(), waits); err != nil {
+		t.Fatal(err)
+	}
+	if outcomes := b.Drain(); len(outcomes) != 1 || f.logs != 1 || !strings.Contains(f.message, `Drain waits for task "mail:send"`) {
+		t.Errorf("%d outcomes, %d lines, the last %q", len(outcomes), f.logs, f.message)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		f := &failing{TB: t}
+		b := jobsytest.New(f, func(s *jobsy.Server) { jobsy.Handle(s, send, func(context.Context, mail) error { return nil }) })
+		later := send.New(mail{"ada"})
+		later.RunAt = time.Now().Add(time.Hour)
+		if err := b.Client().Enqueue(t.Context(), later); err != nil {
+			t.Fatal(err)
+		}
+		if outcomes := b.Drain(); len(outcomes) != 1 || f.logs != 0 {
+			t.Errorf("in a bubble there were %d outcomes and %d lines", len(outcomes), f.logs)
+		}
+	})
+}
+
+func TestAnOutcomeTellsWhy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var b *jobsytest.Bench
+		attempt := 0
+		b = jobsytest.New(t, func(s *jobsy.Server) {
+			jobsy.Handle(s, send, func(ctx context.Context, m mail) error {
+				attempt++
+				switch attempt {
+				case 1:
+					<-ctx.Done()
+					return fmt.Errorf("send to %s: %w", m.To, ctx.Err())
+				case 2:
+					return jobsy.Snooze(time.Minute)
+				}
+				return nil
+			})
+		})
+		one := send.New(mail{"ada"})
+		one.Timeout = time.Second
+		if err := b.Client().Enqueue(t.Context(), one); err != nil {
+			t.Fatal(err)
+		}
+		outcomes := b.Drain()
+		if len(outcomes) != 3 || outcomes[1].Err() != nil || outcomes[2].Err() != nil {
+			t.Fatalf("outcomes are %+v, want a failure, a snooze and an end", outcomes)
+		}
+		if err := outcomes[0].Err(); !errors.Is(err, task.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) || err.Error() != outcomes[0].Task.LastError {
+			t.Errorf("the error is %v, want a timeout", err)
+		}
+	})
+}
+
+// The client of the bench has the options that the servers' would have.
+func TestClientOptionsHold(t *testing.T) {
+	t.Parallel()
+	refusal := errors.New("closed")
+	b := jobsytest.New(t, nil)
+	b.Options.Client = &jobsy.ClientOptions{Use: []jobsy.EnqueueMiddleware{func(jobsy.Enqueue) jobsy.Enqueue {
+		return func(context.Context, ...*task.Task) error { return refusal }
+	}}}
+	if err := b.Client().Enqueue(t.Context(), send.New(mail{"ada"})); err != refusal {
+		t.Errorf("Enqueue returned %v, want what the middleware says", err)
+	}
+}
+
 // failing takes what a bench reports.
 type failing struct {
 	testing.TB
 	message string
+	logs    int
+	logged  func()
 }
 
 func (f *failing) Helper() {}
+
+func (f *failing) Logf(format string, args ...any) {
+	f.message = fmt.Sprintf(format, args...)
+	f.logs++
+	if f.logged != nil {
+		f.logged()
+	}
+}
 
 func (f *failing) Fatalf(format string, args ...any) {
 	f.message = fmt.Sprintf(format, args...)

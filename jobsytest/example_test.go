@@ -42,7 +42,7 @@ func Example() {
 	fmt.Println(len(b.Drain()), "drained")
 	jobsytest.RequireNone(b, Bill)
 	// Output:
-	// 7 completed  0s
+	// 7 completed <nil> 0s
 	// 0 failed an invoice needs a number 0s
 	// 101 retrying the bank is closed 1h0m0s
 	// 1 drained
@@ -51,6 +51,7 @@ func Example() {
 type exampleT struct{ cleanups []func() }
 
 func (t *exampleT) Helper()                           {}
+func (t *exampleT) Logf(format string, args ...any)   { fmt.Printf(format+"\n", args...) }
 func (t *exampleT) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 func (t *exampleT) Cleanup(f func())                  { t.cleanups = append(t.cleanups, f) }
 

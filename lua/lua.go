@@ -84,8 +84,8 @@ func Find() string { return prelude + find }
 // Join returns the source of join.lua, with the shared prelude.
 func Join() string { return prelude + join }
 
-// Tick returns the source of tick.lua, with the shared prelude.
-func Tick() string { return prelude + tick }
+// Tick returns the source of tick.lua, with what it shares with others.
+func Tick() string { return prelude + locks + tick }
 
 // Revise returns the source of revise.lua, with what it shares with others.
 func Revise() string { return prelude + locks + revise }

@@ -34,11 +34,19 @@
 // goes by elapsed time: it ticks at every instant whose local time matches, as
 // often as there is one. "*/2" names certain hours.
 //
+// # Sets
+//
+// Schedules that come from a configuration, or that a program should have and no
+// others, are given as a set: see Sync. What is gone from the set, in a former
+// version of the program too, is stopped, and once nobody runs it any more the
+// broker forgets it.
+//
 // # Missed ticks
 //
-// A tick is missed when it came due before this process ran the schedule, or
-// when a later one is due already: after a downtime, while the broker could not
-// be reached, while the host slept, under overload. MissedPolicy says what
-// becomes of it. While the scheduler runs, the latest tick that is due is not
-// missed but late, and is enqueued under every policy.
+// A tick is missed when it came due before this process ran the schedule, though
+// not before the schedule got its spec, or when a later one is due already: after
+// a downtime, while the broker could not be reached, while the host slept, under
+// overload. MissedPolicy says what becomes of it. While the scheduler runs, the
+// latest tick that is due is not missed but late, and is enqueued under every
+// policy.
 package scheduler

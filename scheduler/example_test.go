@@ -82,3 +82,65 @@ func ExampleScheduler_Add() {
 	// <nil>
 	// import */10 * * * * UTC skip skip
 }
+
+// Middleware sees the task of each tick before it is enqueued. Values of
+// jobsy.EnqueueMiddleware fit, such as what traces a client.
+func ExampleOptions_use() {
+	type enqueue = func(ctx context.Context, tasks ...*task.Task) error
+	ctx, stop := context.WithCancel(context.Background())
+	log := func(next enqueue) enqueue {
+		return func(ctx context.Context, tasks ...*task.Task) error {
+			err := next(ctx, tasks...)
+			fmt.Println(tasks[0].Name, "of", tasks[0].Headers[scheduler.HeaderSchedule], tasks[0].Status, err)
+			stop()
+			return err
+		}
+	}
+	s := scheduler.New(memory.New(nil), &scheduler.Options{Use: []func(enqueue) enqueue{log}})
+	fmt.Println(s.Every("heartbeat", 10*time.Millisecond, task.New("ping", nil)))
+	fmt.Println(s.Run(ctx))
+	// Output:
+	// <nil>
+	// ping of heartbeat pending <nil>
+	// <nil>
+}
+
+// Schedules that come from a configuration are synced when it is read: what is new
+// is added, what has changed is changed, and what is gone is removed.
+func ExampleScheduler_Sync() {
+	s := scheduler.New(memory.New(nil), nil) // it may run already
+	load := func(specs map[string]string) error {
+		var schedules []scheduler.Schedule
+		for id, spec := range specs {
+			schedules = append(schedules, scheduler.Schedule{ID: id, Spec: spec, Task: task.New(id, nil)})
+		}
+		return s.Sync("schedules.yaml", schedules)
+	}
+	fmt.Println(load(map[string]string{"report": "@daily", "sweep": "@hourly"}))
+	fmt.Println(load(map[string]string{"digest": "@daily", "sweep": "*/30 * * * *"}))
+	fmt.Println(load(map[string]string{"sweep": "now and then"}))
+	for _, schedule := range s.Schedules() {
+		fmt.Println(schedule.ID, schedule.Spec)
+	}
+	// Output:
+	// <nil>
+	// <nil>
+	// schedule 1 of 1: spec must be a cron spec (expected 5 to 6 fields, found 3: [now and then]), got "now and then"
+	// digest @daily
+	// sweep */30 * * * *
+}
+
+// A tick passes without its task while that of the last one runs, though not while
+// it waits for a retry, and while any other task has its lock.
+func ExampleOverlapPolicy() {
+	s := scheduler.New(memory.New(nil), nil)
+	refresh := task.New("cache:refresh", nil)
+	refresh.Unique = task.Unique{Mode: task.UntilEnded, Key: "cache"}
+	fmt.Println(s.Add(scheduler.Schedule{ID: "refresh", Spec: "@hourly", Task: refresh}))
+	fmt.Println(s.Add(scheduler.Schedule{ID: "import", Spec: "@hourly", Task: task.New("import", nil), Overlap: scheduler.OverlapBusy}))
+	fmt.Println(s.Add(scheduler.Schedule{ID: "export", Spec: "@hourly", Task: task.New("export", nil), Overlap: "never"}))
+	// Output:
+	// <nil>
+	// <nil>
+	// Overlap must be allow, skip or busy, got "never"
+}

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
@@ -22,8 +24,9 @@ const (
 // on its way any more. Each schedule is tried again on its own while the broker
 // cannot be reached, with pauses of 100 ms doubling to 5 s, and goes on with what
 // its policy makes of the ticks that came due meanwhile; the log says when that
-// begins and when it ends. Between ticks nothing is sent. A scheduler runs once
-// at a time: a second call returns task.ErrStarted. It may run again afterwards.
+// begins and when it ends. Between ticks nothing is sent, but for what Sync says. A
+// scheduler runs once at a time: a second call returns task.ErrStarted. It may run
+// again afterwards.
 func (s *Scheduler) Run(ctx context.Context) error {
 	if err := s.begin(); err != nil {
 		return err
@@ -31,6 +34,9 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	defer s.end()
 	var calls sync.WaitGroup
 	defer calls.Wait()
+	if b, ok := s.table.(planned); ok {
+		calls.Go(func() { s.tidy(ctx, b) })
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -91,7 +97,7 @@ func (s *Scheduler) dispatch(ctx context.Context, calls *sync.WaitGroup) time.Du
 			return min(e.wake.Sub(now), maxSleep)
 		}
 		s.agenda.remove(e)
-		calls.Go(func() { s.finish(ctx, e, s.attempt(ctx, e)) })
+		calls.Go(func() { s.call(ctx, e) })
 	}
 	return maxSleep
 }
@@ -120,6 +126,13 @@ func (s *Scheduler) notify() {
 	}
 }
 
+// call makes the entry's next call, whatever the middleware does.
+func (s *Scheduler) call(ctx context.Context, e *entry) {
+	err := errGoexit
+	defer func() { s.finish(ctx, e, err) }()
+	err = s.attempt(ctx, e)
+}
+
 // attempt joins the schedule, if that is to be done, and takes the tick that is
 // due, if one is.
 func (s *Scheduler) attempt(ctx context.Context, e *entry) error {
@@ -129,7 +142,6 @@ func (s *Scheduler) attempt(ctx context.Context, e *entry) error {
 		if err := s.join(ctx, e); err != nil {
 			return err
 		}
-		defer s.plan(ctx, e)
 	}
 	s.mu.Lock()
 	now := s.clock.now()
@@ -151,37 +163,45 @@ func (s *Scheduler) join(ctx context.Context, e *entry) error {
 		return err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.setClock(state.Now, sent)
+	s.mu.Unlock()
+	since := s.plan(ctx, e, state)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	began := s.clock.now().Add(-time.Since(e.begun))
-	e.join(state.Anchor, state.Last, began)
+	e.join(state.Anchor, state.Last, since, began)
 	return nil
 }
 
-// tick takes one tick. A task that the broker refuses for good does not hold up
-// the next one.
+// tick takes one tick. A task that is refused for good does not hold up the next
+// one.
 func (s *Scheduler) tick(ctx context.Context, e *entry, at time.Time) error {
-	sent := time.Now()
-	ticked, err := s.table.Tick(ctx, broker.Tick{
+	p := &passage{queue: e.queue, tick: broker.Tick{
 		Schedule:  e.ID,
 		At:        at,
 		Task:      e.tickTask(at),
-		NoOverlap: e.Overlap == OverlapSkip,
-	})
-	refused := errors.Is(err, task.ErrInvalid)
-	if err != nil && !refused {
+		NoOverlap: e.Overlap != OverlapAllow, IgnoreDelayed: e.Overlap == OverlapBusy,
+	}}
+	refused, err := s.pass(ctx, p)
+	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.advance(at)
-	if refused {
-		s.log.Error("tick refused", "schedule", e.ID, "tick", at, "error", err)
+	if refused != nil {
+		s.log.Error("tick refused", "schedule", e.ID, "tick", at, "error", refused)
 		return nil
 	}
 	e.Last = later(e.Last, at)
-	s.setClock(ticked.Now, sent)
-	s.log.Debug("tick", "schedule", e.ID, "tick", at, "enqueued", ticked.Enqueued)
+	s.setClock(p.ticked.Now, p.sent)
+	s.log.Debug("tick", "schedule", e.ID, "tick", at, "enqueued", p.ticked.Enqueued)
+	if behind := p.ticked.Behind; behind != e.behind {
+		e.behind = behind
+		if behind != uuid.Nil {
+			s.log.Info("ticks pass until a task has ended", "schedule", e.ID, "from", at, "task", behind)
+		}
+	}
 	return nil
 }
 

@@ -25,13 +25,18 @@ var namespace = uuid.UUID{
 }
 
 // OverlapPolicy says what becomes of a tick while the task of the tick before it
-// has not ended.
+// has not ended. With retries that may take hours: the log says for which task
+// ticks pass, and broker.ScheduleInfo.LastTask is that task.
 type OverlapPolicy string
 
 // The overlap policies.
 const (
 	OverlapAllow OverlapPolicy = "allow" // enqueue it all the same
 	OverlapSkip  OverlapPolicy = "skip"  // the tick passes without a task
+	// OverlapBusy is OverlapSkip while that task runs, or is to run now. One that
+	// waits for a retry, or was snoozed, keeps no tick away, and may run beside
+	// the next one's task then.
+	OverlapBusy OverlapPolicy = "busy"
 )
 
 // Schedule is a task and when it is enqueued. A zero field that is not said to
@@ -44,7 +49,9 @@ type Schedule struct {
 	// Spec says when it ticks, as the package comment describes. Required.
 	Spec string
 	// Task is what each tick enqueues a copy of, with an ID of its own, RunAt
-	// at the tick, and the headers HeaderSchedule and HeaderTick. Required.
+	// at the tick, and the headers HeaderSchedule and HeaderTick. It may be
+	// Unique by a mode that refuses: while another task holds its lock, ticks
+	// pass without a task. Required.
 	Task *task.Task
 	// Location is the time zone of a Spec that names none. Default:
 	// Options.Location.
@@ -109,9 +116,9 @@ func checkPolicies(prefix string, missed MissedPolicy, most int, overlap Overlap
 		return &task.FieldError{Field: prefix + "MaxMissed", Rule: rule, Value: fmt.Sprint(most)}
 	}
 	switch overlap {
-	case "", OverlapAllow, OverlapSkip:
+	case "", OverlapAllow, OverlapSkip, OverlapBusy:
 	default:
-		return &task.FieldError{Field: prefix + "Overlap", Rule: "must be allow or skip", Value: shorten(string(overlap))}
+		return &task.FieldError{Field: prefix + "Overlap", Rule: "must be allow, skip or busy", Value: shorten(string(overlap))}
 	}
 	return nil
 }

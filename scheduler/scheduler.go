@@ -2,10 +2,10 @@ package scheduler
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"log/slog"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -29,6 +29,22 @@ type Options struct {
 	// Overlap says whether a tick waits for the end of the last one's task.
 	// Default: OverlapAllow.
 	Overlap OverlapPolicy
+	// Use is middleware around what enqueues the task of each tick, the first
+	// outermost: values of jobsy.EnqueueMiddleware. None may be nil. Default:
+	// none.
+	//
+	// Next takes the task of the tick and no other, by its ID and Queue; all
+	// else may be changed, Headers above all. Every process offers each tick, so
+	// each one's middleware sees it: where another process has taken it, or the
+	// tick passes without a task for what the schedule says, next returns nil
+	// and has enqueued nothing, and the task's Status stays empty.
+	//
+	// If next is not called, or the middleware panics before, the tick passes
+	// here without a task, with a line in the log; another process may take it.
+	// With an error that is task.ErrUnavailable, task.ErrClosed or
+	// context.DeadlineExceeded it is tried again instead, like all ticks whose
+	// next failed, whatever becomes of that error.
+	Use []func(next func(ctx context.Context, tasks ...*task.Task) error) func(ctx context.Context, tasks ...*task.Task) error
 	// Logger gets what operators should know. Default: silent.
 	Logger *slog.Logger
 }
@@ -49,16 +65,20 @@ func (o *Options) fill() {
 // called concurrently, and schedules may be added and removed before, during and
 // after Run. Errors of what a caller gave are *task.FieldError.
 type Scheduler struct {
-	table broker.Timetable
-	opts  Options
-	err   error // what is wrong with the broker or the options
-	log   *slog.Logger
-	wall  func() time.Time
+	table   broker.Timetable
+	opts    Options
+	err     error // what is wrong with the broker or the options
+	enqueue enqueue
+	log     *slog.Logger
+	wall    func() time.Time
 
 	changed chan struct{} // holds a value when there is a new first entry
 
+	synced chan struct{} // holds a value after a Sync
+
 	mu      sync.Mutex
 	entries map[string]*entry
+	sets    map[string]bool // that were synced
 	running bool
 	agenda  agenda // the entries without a call, while running
 	clock   clock
@@ -72,8 +92,14 @@ func New(b broker.Broker, opts *Options) *Scheduler {
 	if opts == nil {
 		opts = &Options{}
 	}
-	s := &Scheduler{opts: *opts, entries: make(map[string]*entry), changed: make(chan struct{}, 1), wall: hostWall}
+	s := &Scheduler{
+		opts: *opts, entries: make(map[string]*entry), sets: make(map[string]bool), wall: hostWall,
+		changed: make(chan struct{}, 1), synced: make(chan struct{}, 1),
+	}
 	s.err = checkPolicies("Options.", opts.Missed, opts.MaxMissed, opts.Overlap)
+	if s.err == nil {
+		s.enqueue, s.err = wrapped(s.take, opts.Use)
+	}
 	s.opts.fill()
 	s.log = s.opts.Logger
 	table, ok := b.(broker.Timetable)
@@ -103,8 +129,9 @@ func (s *Scheduler) Every(id string, interval time.Duration, t *task.Task) error
 // scheduler takes the schedule up at once, in the background. An ID that is
 // added already is refused; Remove it first.
 //
-// A schedule that was changed goes on under its ID: the ticks of its new spec
-// since the last tick taken count as missed.
+// A schedule that was changed goes on under its ID. If its spec has changed, its
+// ticks count from the change: those before, as the new spec has them, are not
+// missed. For a set of schedules that changes as a whole there is Sync.
 func (s *Scheduler) Add(schedule Schedule) error {
 	e, err := s.newEntry(schedule)
 	if err != nil {
@@ -113,14 +140,28 @@ func (s *Scheduler) Add(schedule Schedule) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.entries[e.ID] != nil {
-		return &task.FieldError{Field: "id", Rule: "must be unique in the scheduler", Value: strconv.Quote(e.ID)}
+		return errNotUnique(e.ID)
 	}
+	s.put(e)
+	return nil
+}
+
+// put takes an entry in.
+func (s *Scheduler) put(e *entry) {
 	s.entries[e.ID] = e
 	if s.running {
 		e.reset(time.Now())
 		s.enter(e)
 	}
-	return nil
+}
+
+// drop takes an entry out.
+func (s *Scheduler) drop(e *entry) {
+	delete(s.entries, e.ID)
+	s.agenda.remove(e)
+	if e.failures > 0 {
+		s.failing--
+	}
 }
 
 func (s *Scheduler) newEntry(schedule Schedule) (*entry, error) {
@@ -152,8 +193,9 @@ func (s *Scheduler) newEntry(schedule Schedule) (*entry, error) {
 
 // Remove stops a schedule in this process; a tick that is on its way still
 // counts. Other processes go on with it. The broker remembers its anchor and its
-// last tick, a few bytes, so that it can be taken up again as if it had not been
-// away; broker.Timetable.Leave makes the broker forget.
+// last tick, a few bytes, and lists it, so that it can be taken up again as if it
+// had not been away; broker.Timetable.Leave makes the broker forget. One of a set is
+// forgotten as Sync says.
 func (s *Scheduler) Remove(id string) error {
 	if s.err != nil {
 		return s.err
@@ -164,11 +206,7 @@ func (s *Scheduler) Remove(id string) error {
 	if e == nil {
 		return &task.FieldError{Field: "id", Rule: "must be that of a schedule that was added", Value: shorten(id)}
 	}
-	delete(s.entries, id)
-	s.agenda.remove(e)
-	if e.failures > 0 {
-		s.failing--
-	}
+	s.drop(e)
 	return nil
 }
 

@@ -36,7 +36,7 @@ func TestAddRefuses(t *testing.T) {
 		{"Missed", "one, skip or all", Schedule{ID: "x", Spec: "@daily", Task: ping(), Missed: "some"}},
 		{"MaxMissed", "1 to 1000", Schedule{ID: "x", Spec: "@daily", Task: ping(), MaxMissed: 1001}},
 		{"MaxMissed", "1 to 1000", Schedule{ID: "x", Spec: "@daily", Task: ping(), MaxMissed: -1}},
-		{"Overlap", "allow or skip", Schedule{ID: "x", Spec: "@daily", Task: ping(), Overlap: "some"}},
+		{"Overlap", "allow, skip or busy", Schedule{ID: "x", Spec: "@daily", Task: ping(), Overlap: "some"}},
 	}
 	b := newTimetable()
 	s := New(b, nil)

@@ -99,7 +99,7 @@ func (b *timetable) Tick(ctx context.Context, tick broker.Tick) (broker.Ticked, 
 	state.Last = tick.At
 	if !tick.NoOverlap || !b.busy {
 		b.ticks = append(b.ticks, tick)
-		ticked.Enqueued = true
+		ticked.Enqueued, tick.Task.Status = true, task.StatusPending
 	}
 	if b.lose {
 		b.lose = false

@@ -4,12 +4,15 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"reflect"
+	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/nex-gen-tech/jobsy"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -43,13 +46,16 @@ func aboutTask(t *task.Task) []attribute.KeyValue {
 
 func queueOf(t *task.Task) string { return cmp.Or(t.Queue, task.DefaultQueue) }
 
-// fail marks a span as one of an operation that went wrong.
+// fail marks a span as one of an operation that went wrong, and tells of the
+// error in an event, by the conventions for exceptions.
 func fail(span trace.Span, err error) {
+	text := err.Error()
 	span.SetAttributes(errorType(err))
-	span.SetStatus(codes.Error, err.Error())
+	span.SetStatus(codes.Error, text)
+	span.AddEvent("exception", trace.WithAttributes(semconv.ExceptionType(typeOf(err)), semconv.ExceptionMessage(text)))
 }
 
-var errUnwound = errors.New("handler panicked or called runtime.Goexit")
+var errUnwound = errors.New("it panicked or called runtime.Goexit")
 
 // errorTypes names the errors that users branch on.
 var errorTypes = []struct {
@@ -75,5 +81,27 @@ func errorType(err error) attribute.KeyValue {
 			return semconv.ErrorTypeKey.String(one.name)
 		}
 	}
-	return semconv.ErrorType(err)
+	return semconv.ErrorTypeKey.String(typeOf(err))
+}
+
+// typeOf returns the Go type of an error, of the one within if packages fmt and
+// jobsy have only wrapped it.
+func typeOf(err error) string {
+	for wraps(err) {
+		within := errors.Unwrap(err)
+		if within == nil {
+			break
+		}
+		err = within
+	}
+	return reflect.TypeOf(err).String()
+}
+
+func wraps(err error) bool {
+	t := reflect.TypeOf(err)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	root := reflect.TypeFor[jobsy.BatchError]().PkgPath()
+	return t.PkgPath() == "fmt" || t.PkgPath() == root || strings.HasPrefix(t.PkgPath(), root+"/internal/")
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -289,3 +290,104 @@ func TestMetricsAreNamedAsPrometheusHasIt(t *testing.T) {
 		}
 	}
 }
+
+// tenants returns the status of each label, "queue status" → tasks.
+func tenants(t *testing.T, c prometheus.Collector) map[string]float64 {
+	t.Helper()
+	families, err := registered(c).Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(map[string]float64)
+	for _, family := range families {
+		for _, one := range family.GetMetric() {
+			name := family.GetName()
+			for _, label := range one.GetLabel() {
+				name += " " + label.GetValue()
+			}
+			if value := one.GetGauge().GetValue(); value != 0 {
+				told[name] = value
+			}
+		}
+	}
+	return told
+}
+
+func TestTheCollectorIsBoundedInQueues(t *testing.T) {
+	t.Parallel()
+	b := newMemory(t)
+	enqueue(t, b, "b", "c", "c")
+	c := telemetry.NewCollector(b, &telemetry.CollectorOptions{MaxQueues: 2})
+	want := map[string]float64{"jobsy_queues": 2, "jobsy_queue_tasks b pending": 1, "jobsy_queue_tasks c pending": 2}
+	check := func() {
+		t.Helper()
+		told := tenants(t, c)
+		for name := range told {
+			if strings.HasPrefix(name, "jobsy_queue_oldest") {
+				delete(told, name)
+			}
+		}
+		if !maps.Equal(told, want) {
+			t.Errorf("told %v, want %v", told, want)
+		}
+	}
+	check()
+	// Who has a label keeps it.
+	enqueue(t, b, "a", "d", "d", "e", "e")
+	if err := errors.Join(b.Pause(t.Context(), "a"), b.Pause(t.Context(), "e")); err != nil {
+		t.Fatal(err)
+	}
+	want["jobsy_queues"], want["jobsy_queue_tasks {others} pending"], want["jobsy_queue_paused {others}"] = 5, 5, 2
+	check()
+	// A list is not bounded.
+	all := &telemetry.CollectorOptions{MaxQueues: 1, Queues: []string{"a", "b"}}
+	if told := tenants(t, telemetry.NewCollector(b, all)); told["jobsy_queue_tasks a pending"] != 1 || told["jobsy_queue_tasks b pending"] != 1 {
+		t.Errorf("told %v, want both queues of the list", told)
+	}
+}
+
+func TestTheOthersTellOfTheOldest(t *testing.T) {
+	t.Parallel()
+	b := newMemory(t)
+	enqueue(t, b, "a")
+	for queue, age := range map[string]time.Duration{"b": time.Hour, "c": time.Minute} {
+		late := task.New("email", nil)
+		late.Queue, late.EnqueuedAt = queue, time.Now().Add(-age)
+		if errs := b.Enqueue(t.Context(), []*task.Task{late}); errs != nil {
+			t.Fatal(errs)
+		}
+	}
+	c := telemetry.NewCollector(b, &telemetry.CollectorOptions{MaxQueues: 1})
+	if age := tenants(t, c)["jobsy_queue_oldest_seconds {others}"]; age < 3600 || age > 3660 {
+		t.Errorf("the oldest task of the others has waited for %v seconds, want an hour", age)
+	}
+}
+
+func TestALabelThatIsFreeIsGivenAway(t *testing.T) {
+	t.Parallel()
+	b := &listed{Broker: newMemory(t)}
+	enqueue(t, b, "a", "b", "c")
+	c := telemetry.NewCollector(b, &telemetry.CollectorOptions{MaxQueues: 1})
+	for _, step := range []struct {
+		queues []string
+		label  string
+	}{
+		{[]string{"b", "c"}, "b"},
+		{[]string{"a", "b", "c"}, "b"},
+		{[]string{"a", "c"}, "a"},
+		{[]string{"c"}, "c"},
+	} {
+		b.queues = step.queues
+		if told := tenants(t, c); told["jobsy_queue_tasks "+step.label+" pending"] != 1 {
+			t.Errorf("of %v the collector told %v, want a label for %s", step.queues, told, step.label)
+		}
+	}
+}
+
+// listed is a broker that knows the queues that a test says.
+type listed struct {
+	*memory.Broker
+	queues []string
+}
+
+func (l *listed) Queues(context.Context) ([]string, error) { return l.queues, nil }

@@ -4,13 +4,15 @@
 //
 // # Traces
 //
-// A Client enqueues as a jobsy.Client does, in a span whose context travels in
-// the task's Headers, and Middleware gives each attempt a span that goes on with
-// it, in whichever process it runs:
+// EnqueueMiddleware has what is enqueued in a span, whose context travels in the
+// task's Headers, and Middleware gives each attempt a span that goes on with it,
+// in whichever process it runs:
 //
-//	client := telemetry.NewClient(jobsy.NewClient(b, nil), nil)
-//	err := client.Enqueue(ctx, t)
+//	use := []jobsy.EnqueueMiddleware{telemetry.EnqueueMiddleware(nil)}
+//	client := jobsy.NewClient(b, &jobsy.ClientOptions{Use: use})
+//	schedules := scheduler.New(b, &scheduler.Options{Use: use})
 //
+//	server := jobsy.NewServer(b, &jobsy.ServerOptions{Client: &jobsy.ClientOptions{Use: use}})
 //	server.Use(telemetry.Middleware(nil))
 //
 // Spans and metrics follow the semantic conventions for messaging, where a queue

@@ -55,6 +55,8 @@ func Example_prometheus() {
 	// jobsy_queue_oldest_seconds GAUGE
 	// jobsy_queue_paused GAUGE
 	// jobsy_queue_tasks GAUGE
+	// jobsy_queues GAUGE
 	// jobsy_run_duration_seconds HISTOGRAM
 	// jobsy_tasks_failed_total COUNTER
+	// jobsy_wait_duration_seconds HISTOGRAM
 }

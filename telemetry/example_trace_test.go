@@ -21,7 +21,8 @@ func Example_trace() {
 	tracing := trace.NewTracerProvider(trace.WithSyncer(spans))
 	opts := &telemetry.Options{TracerProvider: tracing, Propagator: propagation.TraceContext{}}
 
-	server := jobsy.NewServer(nil, nil)
+	enqueuing := &jobsy.ClientOptions{Use: []jobsy.EnqueueMiddleware{telemetry.EnqueueMiddleware(opts)}}
+	server := jobsy.NewServer(nil, &jobsy.ServerOptions{Client: enqueuing})
 	server.Use(telemetry.Middleware(opts))
 	ctx, stop := context.WithCancel(context.Background())
 	server.HandleFunc("email", func(context.Context, *task.Task) error {
@@ -30,8 +31,7 @@ func Example_trace() {
 	})
 
 	request, span := tracing.Tracer("shop").Start(ctx, "POST /orders")
-	client := telemetry.NewClient(server.Client(), opts)
-	if err := client.Enqueue(request, task.New("email", nil)); err != nil {
+	if err := server.Client().Enqueue(request, task.New("email", nil)); err != nil {
 		log.Fatal(err)
 	}
 	span.End()

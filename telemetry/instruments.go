@@ -25,6 +25,7 @@ type instruments struct {
 	calls    messagingconv.ClientOperationDuration
 	consumed messagingconv.ClientConsumedMessages
 	runs     messagingconv.ProcessDuration
+	waits    metric.Float64Histogram // the conventions have none
 }
 
 // newInstruments makes them. An instrument that the provider refuses measures
@@ -36,11 +37,13 @@ func newInstruments(opts *Options) *instruments {
 		tracer:     o.TracerProvider.Tracer(scope, trace.WithSchemaURL(semconv.SchemaURL)),
 		propagator: o.Propagator,
 	}
-	var errs [4]error
+	var errs [5]error
 	i.sent, errs[0] = messagingconv.NewClientSentMessages(meter)
 	i.calls, errs[1] = messagingconv.NewClientOperationDuration(meter)
 	i.consumed, errs[2] = messagingconv.NewClientConsumedMessages(meter)
 	i.runs, errs[3] = messagingconv.NewProcessDuration(meter)
+	i.waits, errs[4] = meter.Float64Histogram("jobsy.task.wait.duration", metric.WithUnit("s"),
+		metric.WithDescription("How long tasks had been due when an attempt began."))
 	if err := errors.Join(errs[:]...); err != nil {
 		otel.Handle(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
@@ -13,8 +14,8 @@ import (
 )
 
 // Middleware gives each attempt a span, and records it in the metrics
-// messaging.process.duration and messaging.client.consumed.messages. Nil opts
-// are the defaults. Add it before others, to have what they do in the span.
+// messaging.process.duration and messaging.client.consumed.messages, and how long
+// the task had been due in jobsy.task.wait.duration. Nil opts are the defaults. Add it before others, to have what they do in the span.
 //
 // The span's parent is the one that enqueued the task, so that the work for one
 // request is one trace however often it is retried, and what its Headers carry
@@ -22,7 +23,8 @@ import (
 // into one are linked to. A task without a context begins a trace.
 //
 // The span has failed if the handler returned an error, panicked, or lost its
-// lease. A task that was snoozed, cancelled, or handed back by a server that
+// lease: an event tells the type of the error, the one within what packages fmt
+// and jobsy wrap around it. A task that was snoozed, cancelled, or handed back by a server that
 // stops has not failed; jobsy.task.outcome tells these apart.
 func Middleware(opts *Options) jobsy.Middleware {
 	tools := newInstruments(opts)
@@ -57,6 +59,10 @@ func (i *instruments) process(ctx context.Context, t *task.Task) (context.Contex
 	ctx = i.extract(ctx, t)
 	ctx, p.span = i.tracer.Start(ctx, opProcess+" "+p.queue,
 		trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(attrs...), trace.WithLinks(i.linksOf(t)...))
+	if waited, ok := waitOf(t); ok {
+		i.waits.Record(ctx, waited.Seconds(), metric.WithAttributes(
+			semconv.MessagingSystemKey.String(system), semconv.MessagingDestinationName(p.queue)))
+	}
 	return ctx, p
 }
 

@@ -8,8 +8,7 @@ import (
 )
 
 // Options say where spans and metrics of OpenTelemetry go. The zero value of
-// each field is its default, which is looked up when a Client or a Middleware is
-// made.
+// each field is its default, which is looked up when the middleware is made.
 type Options struct {
 	// TracerProvider makes the spans. Default: otel.GetTracerProvider().
 	TracerProvider trace.TracerProvider

@@ -42,7 +42,7 @@ func exported(t *testing.T) map[string][]string {
 }
 
 var (
-	queried = regexp.MustCompile(`jobsy_[a-z_]+(\{[^}]*\})?`)
+	queried = regexp.MustCompile(`jobsy_[a-z_]+(\{([^}"]|"[^"]*")*\})?`)
 	matcher = regexp.MustCompile(`([a-z]+) *(=~|!~|!=|=)`)
 )
 

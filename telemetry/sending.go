@@ -31,7 +31,7 @@ func (i *instruments) send(ctx context.Context, tasks []*task.Task) (context.Con
 	if queue := commonQueue(tasks); queue != "" {
 		name += " " + queue
 	}
-	own := len(tasks) == 1 && tasks[0] != nil && len(links) == 0
+	own := len(tasks) == 1 && len(links) == 0
 	if own {
 		kind = trace.SpanKindProducer
 	}
@@ -47,9 +47,6 @@ func (i *instruments) send(ctx context.Context, tasks []*task.Task) (context.Con
 // span of its own, unless its headers name one.
 func (i *instruments) origins(ctx context.Context, tasks []*task.Task) (links []trace.Link) {
 	for _, t := range tasks {
-		if t == nil {
-			continue
-		}
 		origin := i.origin(t)
 		if !origin.IsValid() && len(tasks) > 1 {
 			origin = i.create(ctx, t)
@@ -71,7 +68,7 @@ func (i *instruments) create(ctx context.Context, t *task.Task) trace.SpanContex
 
 // aboutTasks returns what the span of a call tells of its tasks.
 func aboutTasks(tasks []*task.Task) []attribute.KeyValue {
-	if len(tasks) == 1 && tasks[0] != nil {
+	if len(tasks) == 1 {
 		return aboutTask(tasks[0])
 	}
 	attrs := []attribute.KeyValue{semconv.MessagingBatchMessageCount(len(tasks))}
@@ -85,7 +82,6 @@ func aboutTasks(tasks []*task.Task) []attribute.KeyValue {
 func commonQueue(tasks []*task.Task) (queue string) {
 	for _, t := range tasks {
 		switch {
-		case t == nil:
 		case queue == "":
 			queue = queueOf(t)
 		case queue != queueOf(t):
@@ -98,7 +94,7 @@ func commonQueue(tasks []*task.Task) (queue string) {
 // end records what became of the call.
 func (s *sending) end(ctx context.Context, err error) {
 	defer s.span.End()
-	if len(s.tasks) == 1 && s.tasks[0] != nil {
+	if len(s.tasks) == 1 {
 		s.span.SetAttributes(semconv.MessagingMessageID(s.tasks[0].ID.String()))
 	}
 	if err != nil {
@@ -134,11 +130,11 @@ type lot struct {
 func (s *sending) count(err error) map[lot]int64 {
 	counts := make(map[lot]int64)
 	for n, t := range s.tasks {
-		if t == nil {
-			continue
+		one, failure := lot{queue: queueOf(t)}, failureOf(err, n)
+		if failure == nil && t.Status == "" {
+			continue // a tick that was taken elsewhere
 		}
-		one := lot{queue: queueOf(t)}
-		if failure := failureOf(err, n); failure != nil {
+		if failure != nil {
 			one.failure = errorType(failure)
 		}
 		counts[one]++

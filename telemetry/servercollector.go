@@ -17,6 +17,7 @@ import (
 //
 //	jobsy_attempts_total{queue,task,outcome}  attempts that have ended
 //	jobsy_retries_total{queue,task}           attempts begun that were not the first
+//	jobsy_wait_duration_seconds{queue,task}   how long tasks had been due when an attempt began
 //	jobsy_run_duration_seconds{queue,task}    how long handlers ran
 //	jobsy_tasks_failed_total{queue}           tasks that have ended as failed
 //	jobsy_handlers_running                    handlers that run now
@@ -25,13 +26,15 @@ import (
 //
 // An outcome is completed; error, after which the task is retried or has failed;
 // snoozed; cancelled; released, for the server stops; or lost, for its lease was
-// lost while it ran. Durations are in seconds, in buckets from 1 ms to an hour,
-// and as a native histogram for servers that ask for one. Overdue handlers are told
-// of once Watch has been called.
+// lost while it ran. A wait is that of broker.Tally.Wait: EnqueuedAt is by the
+// producer's clock, and what cannot be told is left out. Durations are in seconds,
+// in buckets from 1 ms to an hour, and as a native histogram for servers that ask
+// for one. Overdue handlers are told of once Watch has been called.
 type ServerCollector struct {
 	attempts *prometheus.CounterVec
 	retries  *prometheus.CounterVec
 	failures *prometheus.CounterVec
+	waits    *prometheus.HistogramVec
 	runs     *prometheus.HistogramVec
 	running  prometheus.Gauge
 	limit    prometheus.Gauge
@@ -54,7 +57,8 @@ func NewServerCollector(opts *jobsy.ServerOptions) *ServerCollector {
 		attempts: counters("jobsy_attempts_total", "Attempts that have ended, by how.", "queue", "task", "outcome"),
 		retries:  counters("jobsy_retries_total", "Attempts begun that were not the first of their task.", "queue", "task"),
 		failures: counters("jobsy_tasks_failed_total", "Tasks that have ended as failed.", "queue"),
-		runs:     prometheus.NewHistogramVec(runOpts(), []string{"queue", "task"}),
+		waits:    durations("jobsy_wait_duration_seconds", "How long tasks had been due when an attempt began."),
+		runs:     durations("jobsy_run_duration_seconds", "How long handlers ran."),
 		running:  gauge("jobsy_handlers_running", "Handlers that run now."),
 		limit:    gauge("jobsy_handlers_max", "How many handlers may run at once."),
 	}
@@ -74,16 +78,17 @@ func gauge(name, help string) prometheus.Gauge {
 	return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
 }
 
-func runOpts() prometheus.HistogramOpts {
-	return prometheus.HistogramOpts{
-		Name:    "jobsy_run_duration_seconds",
-		Help:    "How long handlers ran.",
+// durations returns a histogram by queue and task.
+func durations(name, help string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    name,
+		Help:    help,
 		Buckets: []float64{.001, .005, .01, .05, .1, .5, 1, 5, 10, 30, 60, 300, 900, 3600},
 
 		NativeHistogramBucketFactor:     1.1,
 		NativeHistogramMaxBucketNumber:  100,
 		NativeHistogramMinResetDuration: time.Hour,
-	}
+	}, []string{"queue", "task"})
 }
 
 // count counts failed tasks. Each queue begins with none, so that its first one
@@ -112,6 +117,9 @@ func (s *ServerCollector) Middleware(next jobsy.Handler) jobsy.Handler {
 		if t.Attempt > 1 {
 			s.retries.WithLabelValues(queue, name).Inc()
 		}
+		if waited, ok := waitOf(t); ok {
+			s.waits.WithLabelValues(queue, name).Observe(waited.Seconds())
+		}
 		s.running.Inc()
 		err := errUnwound // what is left by a panic, which goes on
 		defer func() {
@@ -129,7 +137,7 @@ func (s *ServerCollector) Middleware(next jobsy.Handler) jobsy.Handler {
 func (s *ServerCollector) Watch(server *jobsy.Server) { s.watched.Store(server) }
 
 func (s *ServerCollector) all() []prometheus.Collector {
-	return []prometheus.Collector{s.attempts, s.retries, s.failures, s.runs, s.running, s.limit}
+	return []prometheus.Collector{s.attempts, s.retries, s.failures, s.waits, s.runs, s.running, s.limit}
 }
 
 // Describe implements prometheus.Collector.

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/nex-gen-tech/jobsy"
 	"github.com/nex-gen-tech/jobsy/broker/memory"
 	"github.com/nex-gen-tech/jobsy/task"
@@ -85,24 +87,73 @@ jobsy_tasks_failed_total{queue="default"} 1
 `, "jobsy_attempts_total", "jobsy_handlers_max", "jobsy_handlers_running", "jobsy_retries_total", "jobsy_tasks_failed_total")
 }
 
-func TestTheServerCollectorMeasures(t *testing.T) {
-	t.Parallel()
-	families, err := registered(worked(t)).Gather()
+// means returns the mean of a histogram by task, in seconds.
+func means(t *testing.T, c prometheus.Collector, histogram string) map[string]float64 {
+	t.Helper()
+	families, err := registered(c).Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
 	seen := make(map[string]float64)
 	for _, family := range families {
+		if family.GetName() != histogram {
+			continue
+		}
 		for _, one := range family.GetMetric() {
-			for _, label := range one.GetLabel() {
-				if h := one.GetHistogram(); h != nil && label.GetName() == "task" {
-					seen[label.GetValue()] = h.GetSampleSum() / float64(h.GetSampleCount())
-				}
-			}
+			h := one.GetHistogram()
+			seen[one.GetLabel()[1].GetValue()] = h.GetSampleSum() / float64(h.GetSampleCount())
 		}
 	}
+	return seen
+}
+
+func TestTheServerCollectorMeasures(t *testing.T) {
+	t.Parallel()
+	seen := means(t, worked(t), "jobsy_run_duration_seconds")
 	if want := map[string]float64{"good": 1, "bad": 0, "later": 0}; !maps.Equal(seen, want) {
 		t.Errorf("runs took %v seconds, want %v", seen, want)
+	}
+}
+
+// A task waits from when it is due; of one that lost its worker, was run anew or
+// waited for others nobody can tell how long.
+func TestWaitsAreMeasuredFromWhenATaskIsDue(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	c := telemetry.NewServerCollector(nil)
+	b, opts := record(t)
+	for name, change := range map[string]func(*task.Task){
+		"due":        func(*task.Task) {},
+		"scheduled":  func(t *task.Task) { t.RunAt = now.Add(-2 * time.Second) },
+		"clock":      func(t *task.Task) { t.EnqueuedAt = now.Add(time.Second) },
+		"redelivery": func(t *task.Task) { t.Deliveries = 2 },
+		"anew":       func(t *task.Task) { t.History = []task.Run{{}} },
+		"debounced":  func(t *task.Task) { t.Unique.Mode = task.Debounce },
+		"latest":     func(t *task.Task) { t.Unique.Mode = task.Latest },
+		"gathered":   func(t *task.Task) { t.Gather.Key = "k" },
+		"bare":       func(t *task.Task) { t.StartedAt = time.Time{} },
+	} {
+		one := task.New(name, nil)
+		one.EnqueuedAt, one.StartedAt, one.Deliveries = now.Add(-time.Hour), now, 1
+		change(one)
+		ended{}.attempt(t, c.Middleware, one)
+		ended{}.attempt(t, telemetry.Middleware(opts), one)
+	}
+	want := map[string]float64{"due": 3600, "scheduled": 2, "clock": 0}
+	if seen := means(t, c, "jobsy_wait_duration_seconds"); !maps.Equal(seen, want) {
+		t.Errorf("tasks waited for %v seconds, want %v", seen, want)
+	}
+	if got := b.counts(t, "jobsy.task.wait.duration", "messaging.destination.name"); !maps.Equal(got, map[string]int64{"default ": 3}) {
+		t.Errorf("waits counted %v, want 3", got)
+	}
+}
+
+// A server's own tasks tell their waits, too.
+func TestAServersTasksTellTheirWait(t *testing.T) {
+	t.Parallel()
+	seen := means(t, worked(t), "jobsy_wait_duration_seconds")
+	if want := map[string]float64{"good": 0, "bad": 0, "later": 0}; !maps.Equal(seen, want) {
+		t.Errorf("tasks waited for %v seconds, want %v", seen, want)
 	}
 }
 

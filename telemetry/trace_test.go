@@ -58,7 +58,7 @@ func TestOneTraceFromARequestToAnotherProcess(t *testing.T) {
 	}
 	url := "redis://" + redistest.Start(t).Addr()
 	b, opts := record(t)
-	client := telemetry.NewClient(jobsy.NewClient(open(t, url), nil), opts)
+	client := jobsy.NewClient(open(t, url), traced(opts))
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, span := b.tracing.Tracer("site").Start(r.Context(), "POST /letters")
 		defer span.End()

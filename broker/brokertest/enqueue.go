@@ -40,6 +40,9 @@ func defaultsAreWritten(s *trial) {
 	if given.ID == uuid.Nil || given.EnqueuedAt.IsZero() {
 		s.Errorf("ID is %s and EnqueuedAt %s, want both set", given.ID, given.EnqueuedAt)
 	}
+	if given.Status != task.StatusPending {
+		s.Errorf("the caller's task has the status %q, want pending", given.Status)
+	}
 	got := s.lease()
 	for _, t := range []*task.Task{given, got.Task} {
 		if t.ID != given.ID || t.Name != "defaults" || t.Queue != task.DefaultQueue || t.Priority != task.MediumPriority ||

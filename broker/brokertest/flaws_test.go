@@ -18,7 +18,7 @@ func flawsByRule() map[string][]string {
 
 func enqueueFlaws() map[string][]string {
 	return map[string][]string{
-		"P10/defaults are written into the caller's task":                      {"leaves the caller's task without defaults"},
+		"P10/defaults are written into the caller's task":                      {"leaves the caller's task without defaults", "does not say what a task has become"},
 		"P10/what the broker records is cleared":                               {"keeps what the caller says of progress", "keeps what the caller says of snoozes"},
 		"P10/a bad field is refused by name and the rest is taken":             {"takes bad tasks", "does not name the bad field"},
 		"P10/a nil task is refused and the rest is taken":                      {"takes bad tasks"},
@@ -226,7 +226,7 @@ func timetableFlaws() map[string][]string {
 	return map[string][]string{
 		"P8/the first Join anchors a schedule":                            {"anchors a schedule at every Join"},
 		"P8/schedules belong to their queue":                              {"knows a schedule once for all queues"},
-		"P8/a tick is taken once":                                         {"takes every tick"},
+		"P8/a tick is taken once":                                         {"takes every tick", "does not say what a task has become"},
 		"P8/a tick before the last one is stale":                          {"takes every tick", "takes every tick but the last one again"},
 		"P8/of many processes one takes the tick":                         {"takes every tick"},
 		"P8/two brokers share a schedule":                                 {"takes every tick but the last one again", "anchors a schedule at every Join"},
@@ -242,6 +242,10 @@ func timetableFlaws() map[string][]string {
 		"P8/NoOverlap skips tick after tick while one task goes on":       {"forgets the task of a skipped tick"},
 		"P8/NoOverlap takes the next tick once the last task has ended":   {"takes a kept task for running"},
 		"P8/ticks overlap without NoOverlap":                              {"never lets ticks overlap"},
+		"P8/IgnoreDelayed takes a tick while the last task is not due":    {"IgnoreDelayed does nothing", "takes a delayed task for ended", "takes a running task for ended"},
+		"P8/a tick says for which task it was skipped":                    {"does not say what a tick waits for"},
+		"P8/a tick whose lock is held passes without its task":            {"a tick ignores locks"},
+		"P8/the task of a tick holds its lock":                            {"a tick takes no lock"},
 	}
 }
 
@@ -361,6 +365,8 @@ func monitorFlaws() map[string][]string {
 		"P18/the age of the oldest waiting task is known":                          {"takes the first for the oldest"},
 		"P18/a schedule is listed with its plan":                                   {"forgets plans", "keeps the first plan"},
 		"P18/pages show every schedule of a queue":                                 {"shows one page of schedules", "lists the schedules of all queues"},
+		"P18/a queue with a schedule is known without a task":                      {"knows queues by their tasks only"},
+		"P18/Forget forgets a schedule unless it has ticked":                       {"Forget does nothing", "Forget ignores the last tick"},
 		"P18/a schedule that was left is forgotten with its plan and its pause":    {"Leave does nothing", "notes plans that nobody joined"},
 		"P16/the ticks of a paused schedule pass without their tasks":              {"PauseSchedule does nothing", "a tick of a paused schedule is made up for"},
 		"P18/the caller may change a plan afterwards":                              {"hands out its own task"},

@@ -31,6 +31,11 @@ func (m *model) Queues(context.Context) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	queues := slices.Clone(m.queues)
+	for key := range m.schedules {
+		if !slices.Contains(queues, key[0]) && !m.has("knows queues by their tasks only") {
+			queues = append(queues, key[0])
+		}
+	}
 	if !m.has("does not sort queues") {
 		slices.Sort(queues)
 	}
@@ -198,47 +203,85 @@ func (m *model) Tick(_ context.Context, tick broker.Tick) (broker.Ticked, error)
 	if m.isClosed() {
 		return broker.Ticked{}, task.ErrClosed
 	}
-	var enqueued bool
+	var ticked broker.Ticked
 	var err error
 	m.act(func(bool) {
 		if tick.Task == nil {
-			err = &task.FieldError{Field: "Tick.Task", Rule: "must be there"}
+			err = tick.Check()
 			return
 		}
-		if err = cmp.Or(broker.CheckName("Schedule", tick.Schedule), broker.Prepare(tick.Task)); err == nil || m.has("records a tick before it checks the task") {
-			enqueued = m.tick(m.schedule(tick.Task.Queue, tick.Schedule), tick) && err == nil
+		if err = cmp.Or(broker.CheckName("Schedule", tick.Schedule), tick.Check()); err == nil || m.has("records a tick before it checks the task") {
+			ticked = m.tick(m.schedule(tick.Task.Queue, tick.Schedule), tick)
+			ticked.Enqueued = ticked.Enqueued && err == nil
 		}
 	})
-	return broker.Ticked{Enqueued: enqueued, Now: m.now()}, err
+	if ticked.Enqueued {
+		m.tellStatus(tick.Task)
+	}
+	if m.has("does not say what a tick waits for") {
+		ticked.Behind = uuid.Nil
+	}
+	ticked.Now = m.now()
+	return ticked, err
 }
 
-func (m *model) tick(s *schedule, tick broker.Tick) bool {
+func (m *model) tick(s *schedule, tick broker.Tick) (ticked broker.Ticked) {
+	t := tick.Task
 	if m.has("takes every tick but the last one again") && tick.At.Equal(s.last) {
-		return false
+		return ticked
 	}
 	if !tick.At.After(s.last) && !m.has("takes every tick") && !m.has("takes every tick but the last one again") {
-		return false
+		return ticked
 	}
-	if m.find(tick.Task.Queue, tick.Task.ID) != nil && m.has("does not record a tick with a used ID") {
-		return false
+	if m.find(t.Queue, t.ID) != nil && m.has("does not record a tick with a used ID") {
+		return ticked
 	}
 	if s.halted && m.has("a tick of a paused schedule is made up for") {
-		return false
+		return ticked
 	}
 	s.last = tick.At
-	if s.halted || m.overlaps(s, tick) || m.find(tick.Task.Queue, tick.Task.ID) != nil {
+	if s.halted || m.find(t.Queue, t.ID) != nil {
+		return ticked
+	}
+	if ticked.Behind = m.behind(s, tick); ticked.Behind != uuid.Nil {
 		if m.has("forgets the task of a skipped tick") {
 			s.task = uuid.Nil
 		}
-		return false
+		return ticked
 	}
-	s.task = tick.Task.ID
-	m.know(tick.Task.Queue)
-	m.add(tick.Task)
+	s.task, ticked.Enqueued = t.ID, true
+	m.know(t.Queue)
+	if key := m.lockKey(t); key == [2]string{} || m.has("a tick takes no lock") {
+		m.add(t)
+	} else {
+		m.hold(key, t)
+	}
 	if !m.has("does not count ticks") {
-		m.arrivals[tick.Task.Queue]++
+		m.arrivals[t.Queue]++
 	}
-	return true
+	return ticked
+}
+
+// behind returns the task for which a tick passes without its own.
+func (m *model) behind(s *schedule, tick broker.Tick) uuid.UUID {
+	if m.overlaps(s, tick) {
+		return s.task
+	}
+	l := m.locks[m.lockKey(tick.Task)]
+	if l == nil || m.has("a tick ignores locks") {
+		return uuid.Nil
+	}
+	excludes := m.waits(l.holder)
+	switch l.mode {
+	case task.Throttle:
+		excludes = l.until.After(m.now())
+	case task.UntilEnded, task.Latest:
+		excludes = m.open(l.holder)
+	}
+	if excludes {
+		return l.id
+	}
+	return uuid.Nil
 }
 
 // overlaps reports whether the task of the last tick has not ended.
@@ -251,6 +294,9 @@ func (m *model) overlaps(s *schedule, tick broker.Tick) bool {
 	case last == nil:
 		return false
 	case m.has("takes a delayed task for ended") && last.status != task.StatusPending && last.status != task.StatusRunning:
+		return false
+	case tick.IgnoreDelayed && !m.has("IgnoreDelayed does nothing") && last.status != task.StatusPending &&
+		last.status != task.StatusRunning && last.at.After(m.now()):
 		return false
 	case m.has("takes a running task for ended") && last.status == task.StatusRunning:
 		return false

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -59,6 +60,23 @@ func (m *model) halt(queue, name string, halted bool) error {
 	return nil
 }
 
+func (m *model) Forget(_ context.Context, queue, name string, last time.Time) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key := [2]string{queue, name}
+	s := m.schedules[key]
+	switch {
+	case name == "":
+		return false, broker.CheckName("Schedule", name)
+	case s == nil || !s.last.Equal(last) && !m.has("Forget ignores the last tick"):
+		return false, nil
+	}
+	if !m.has("Forget does nothing") {
+		delete(m.schedules, key)
+	}
+	return true, nil
+}
+
 func (m *model) Schedules(_ context.Context, queue, cursor string, limit int) ([]broker.ScheduleInfo, string, error) {
 	start := 0
 	if !m.has("does not check requests") {
@@ -89,7 +107,7 @@ func (m *model) Schedules(_ context.Context, queue, cursor string, limit int) ([
 func (m *model) scheduleInfo(key [2]string) broker.ScheduleInfo {
 	s := m.schedules[key]
 	return broker.ScheduleInfo{
-		Queue: key[0], Name: key[1], Paused: s.halted, Plan: m.copied(s.plan),
+		Queue: key[0], Name: key[1], Paused: s.halted, LastTask: s.task, Plan: m.copied(s.plan),
 		ScheduleState: broker.ScheduleState{Now: m.now(), Anchor: s.anchor, Last: s.last},
 	}
 }

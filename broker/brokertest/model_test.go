@@ -222,7 +222,23 @@ func (m *model) Enqueue(ctx context.Context, tasks []*task.Task) []error {
 			}
 		}
 	})
+	for i, t := range tasks {
+		if errs[i] == nil && t != nil {
+			m.tellStatus(t)
+		}
+	}
 	return compact(errs)
+}
+
+// tellStatus writes into the caller's task what it has become.
+func (m *model) tellStatus(t *task.Task) {
+	switch {
+	case m.has("does not say what a task has become"):
+	case t.RunAt.After(m.now()):
+		t.Status = task.StatusScheduled
+	default:
+		t.Status = task.StatusPending
+	}
 }
 
 func compact(errs []error) []error {

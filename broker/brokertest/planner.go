@@ -19,6 +19,8 @@ func plannerRules() []rule {
 		{observed, "a schedule that was left is forgotten with its plan and its pause", plansForgotten},
 		{obeyed, "the ticks of a paused schedule pass without their tasks", pausedSchedule},
 		{observed, "the caller may change a plan afterwards", planMayChange},
+		{observed, "a queue with a schedule is known without a task", queueOfASchedule},
+		{observed, "Forget forgets a schedule unless it has ticked", forgetsUnlessTicked},
 		{whole, "a bad question about schedules is refused", badPlanning},
 	}
 }
@@ -61,13 +63,16 @@ func (s *trial) schedules(queue string, limit int) []string {
 }
 
 func planOf(t *task.Task) broker.Plan {
-	return broker.Plan{Spec: "0 9 * * *", Location: "Europe/Berlin", Missed: "one", Overlap: "skip", Task: t}
+	return broker.Plan{
+		Spec: "0 9 * * *", Location: "Europe/Berlin", Missed: "one", Overlap: "skip", Task: t,
+		Set: "nightly", Since: time.UnixMilli(1_700_000_000_123),
+	}
 }
 
 func schedulesListed(s *trial) {
 	planner, timetable := s.planner(), s.timetable()
 	state := s.join(timetable, task.DefaultQueue, "s")
-	if info := s.schedule(task.DefaultQueue, "s"); info.Task != nil || info.Spec != "" || info.Paused {
+	if info := s.schedule(task.DefaultQueue, "s"); info.Task != nil || info.Spec != "" || info.Paused || info.LastTask != uuid.Nil {
 		s.Errorf("a schedule without a plan is listed as %+v", info)
 	}
 	sample := newTaskOf("sample", 200)
@@ -80,11 +85,18 @@ func schedulesListed(s *trial) {
 		}
 	}
 	at := s.tickTime()
-	s.ticks(timetable, tickAt(at, "tick"), true)
+	tick := tickAt(at, "tick")
+	s.ticks(timetable, tick, true)
 	info := s.schedule(task.DefaultQueue, "s")
 	want := planOf(nil)
 	got := info.Plan
-	got.Task = nil
+	if got.Task = nil; !got.Since.Equal(want.Since) {
+		s.Errorf("listed since %s, want %s", got.Since, want.Since)
+	}
+	got.Since = want.Since // perhaps of another zone
+	if info.LastTask != tick.Task.ID {
+		s.Errorf("listed with the last task %s, want %s", info.LastTask, tick.Task.ID)
+	}
 	if got != want || info.Queue != task.DefaultQueue || info.Name != "s" || !info.Last.Equal(at) || !info.Anchor.Equal(state.Anchor) {
 		s.Errorf("listed as %+v, want %+v", info, want)
 	}
@@ -181,14 +193,57 @@ func planMayChange(s *trial) {
 	}
 }
 
+func queueOfASchedule(s *trial) {
+	timetable, inspector := s.timetable(), s.inspector()
+	s.planner()
+	s.join(timetable, "idle", "s")
+	if queues, err := inspector.Queues(s.ctx); err != nil || !slices.Contains(queues, "idle") {
+		s.Errorf("the queues are %v, %v, want the one that has a schedule", queues, err)
+	}
+	s.leave(timetable, "idle", "s")
+	s.leavesNothing("idle")
+}
+
+func forgetsUnlessTicked(s *trial) {
+	planner, timetable := s.planner(), s.timetable()
+	forget := func(last time.Time, want bool) {
+		s.Helper()
+		if gone, err := planner.Forget(s.ctx, "q", "s", last); err != nil || gone != want {
+			s.Errorf("Forget with the last tick %s returned %v, %v, want %v", last, gone, err, want)
+		}
+	}
+	forget(time.Time{}, false)
+	at := s.tickTime()
+	for _, last := range []time.Time{{}, at} {
+		s.join(timetable, "q", "s")
+		if !last.IsZero() {
+			tick := tickAt(at, "tick")
+			tick.Task.Queue = "q"
+			s.ticks(timetable, tick, true)
+			forget(time.Time{}, false)
+		}
+		forget(at.Add(-grain), false)
+		if err := errors.Join(planner.Plan(s.ctx, "q", "s", planOf(newTask("x"))), planner.PauseSchedule(s.ctx, "q", "s")); err != nil {
+			s.Fatalf("plan and pause: %v", err)
+		}
+		forget(last, true)
+		if _, err := planner.Schedule(s.ctx, "q", "s"); !errors.Is(err, task.ErrNotFound) {
+			s.Errorf("a schedule that was forgotten: error %v, want task.ErrNotFound", err)
+		}
+	}
+	s.end(s.leaseAs(broker.LeaseRequest{Worker: s.worker(), Queues: []string{"q"}, Max: 1, Duration: long}))
+	s.leavesNothing("q")
+}
+
 func badPlanning(s *trial) {
 	planner := s.planner()
 	_, _, limit := planner.Schedules(s.ctx, "q", "", 0)
 	_, _, cursor := planner.Schedules(s.ctx, "q", "no cursor", 1)
 	_, _, queue := planner.Schedules(s.ctx, "", "", 1)
 	_, name := planner.Schedule(s.ctx, "q", "")
+	_, forget := planner.Forget(s.ctx, "q", "", time.Time{})
 	for what, err := range map[string]error{
-		"a limit of 0": limit, "a bad cursor": cursor, "no queue": queue, "no name": name,
+		"a limit of 0": limit, "a bad cursor": cursor, "no queue": queue, "no name": name, "nothing to forget": forget,
 		"a plan without a task": planner.Plan(s.ctx, "q", "s", broker.Plan{}),
 		"a pause without name":  planner.PauseSchedule(s.ctx, "q", ""),
 	} {

@@ -53,6 +53,9 @@ func (s *trial) ticks(timetable broker.Timetable, tick broker.Tick, enqueued boo
 	if got.Enqueued != enqueued {
 		s.Errorf("Tick at %s returned Enqueued %v, want %v", tick.At.Format(time.StampMilli), got.Enqueued, enqueued)
 	}
+	if (tick.Task.Status != "") != enqueued {
+		s.Errorf("the task of a tick that was enqueued: %v has the status %q", enqueued, tick.Task.Status)
+	}
 }
 
 // tickAt returns a tick of the schedule "s" in the default queue.
@@ -250,6 +253,10 @@ func badTick(s *trial) {
 	bad.Task.Queue, bad.Task.Priority = task.DefaultQueue, 256
 	_, err := timetable.Tick(s.ctx, bad)
 	s.isFieldError(err, "Priority")
+	for _, mode := range []task.UniqueMode{task.Debounce, task.Latest} {
+		_, err := timetable.Tick(s.ctx, broker.Tick{Schedule: "s", At: at, Task: unique("bad", mode)})
+		s.isFieldError(err, "Unique.Mode")
+	}
 	bad.Task = nil
 	if _, err := timetable.Tick(s.ctx, bad); !errors.Is(err, task.ErrInvalid) {
 		s.Errorf("Tick without a task returned error %v, want ErrInvalid", err)

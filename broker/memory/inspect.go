@@ -23,7 +23,11 @@ func (b *Broker) Queues(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	defer b.exit(now, 0)
-	return slices.Sorted(maps.Keys(b.known)), nil
+	known := maps.Clone(b.known)
+	for id := range b.schedules {
+		known[id.queue] = struct{}{}
+	}
+	return slices.Sorted(maps.Keys(known)), nil
 }
 
 // Counts implements broker.Inspector.

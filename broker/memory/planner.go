@@ -80,6 +80,24 @@ func (b *Broker) haltSchedule(ctx context.Context, queue, schedule string, pause
 	return nil
 }
 
+// Forget implements broker.Planner.
+func (b *Broker) Forget(ctx context.Context, queue, schedule string, last time.Time) (bool, error) {
+	if err := checkSchedule(queue, schedule); err != nil {
+		return false, err
+	}
+	now, err := b.write(ctx) // not while a tick is taken
+	if err != nil {
+		return false, err
+	}
+	defer b.wrote(now, 0)
+	s := b.schedules[scheduleID{queue, schedule}]
+	if s == nil || !s.last.Equal(last) {
+		return false, nil
+	}
+	delete(b.schedules, scheduleID{queue, schedule})
+	return true, nil
+}
+
 // Schedules implements broker.Planner. The cursor is as that of Servers.
 func (b *Broker) Schedules(ctx context.Context, queue, cursor string, limit int) ([]broker.ScheduleInfo, string, error) {
 	if err := broker.CheckPage(limit); err != nil {
@@ -120,7 +138,7 @@ func (b *Broker) Schedule(ctx context.Context, queue, schedule string) (broker.S
 
 func (s *schedule) info(queue, name string, now time.Time) broker.ScheduleInfo {
 	return broker.ScheduleInfo{
-		Queue: queue, Name: name, Paused: s.paused, Plan: copied(s.plan),
+		Queue: queue, Name: name, Paused: s.paused, LastTask: s.task, Plan: copied(s.plan),
 		ScheduleState: broker.ScheduleState{Now: now.Round(0), Anchor: s.anchor, Last: s.last},
 	}
 }

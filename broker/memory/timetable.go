@@ -74,7 +74,8 @@ func (b *Broker) Tick(ctx context.Context, tick broker.Tick) (broker.Ticked, err
 	if !tick.At.After(s.last) {
 		return ticked, nil
 	}
-	if !s.paused && (!tick.NoOverlap || !b.unended(tick.Task.Queue, s.task)) {
+	ticked.Behind = b.tickBehind(s, tick, now)
+	if !s.paused && ticked.Behind == uuid.Nil {
 		if ticked.Enqueued, err = b.enqueueTick(tick.Task, now); err != nil {
 			return broker.Ticked{}, err
 		}
@@ -82,6 +83,24 @@ func (b *Broker) Tick(ctx context.Context, tick broker.Tick) (broker.Ticked, err
 	}
 	s.last = tick.At.Round(0)
 	return ticked, nil
+}
+
+// tickBehind returns the task for which a tick passes without its own: none if it
+// is paused, or its task was enqueued already.
+func (b *Broker) tickBehind(s *schedule, tick broker.Tick, now time.Time) uuid.UUID {
+	t, at := tick.Task, now.UnixNano()
+	switch {
+	case s.paused || b.find(t, at) != nil:
+		return uuid.Nil
+	case tick.NoOverlap && b.unended(t.Queue, s.task, tick.IgnoreDelayed, at):
+		return s.task
+	}
+	if digest := broker.LockKey(t); digest != "" {
+		if h := b.holds[holdID{t.Queue, digest}]; h != nil && h.excludes(at) {
+			return h.task
+		}
+	}
+	return uuid.Nil
 }
 
 // enqueueTick reports whether the task was not there already.
@@ -96,13 +115,18 @@ func (b *Broker) enqueueTick(t *task.Task, now time.Time) (bool, error) {
 	return true, nil
 }
 
-func (b *Broker) unended(queue string, id uuid.UUID) bool {
+// unended reports whether a task has not ended. One that is not due may count as
+// if it had.
+func (b *Broker) unended(queue string, id uuid.UUID, ignoreDelayed bool, now int64) bool {
 	q := b.queues[queue]
 	if q == nil {
 		return false
 	}
 	e := q.tasks[id]
-	return e != nil && !e.task.Status.Ended()
+	if e == nil || e.task.Status.Ended() {
+		return false
+	}
+	return !ignoreDelayed || !delayed(e.task.Status) || e.parked() || e.key.at <= now
 }
 
 // Leave implements broker.Timetable.

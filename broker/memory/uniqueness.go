@@ -65,6 +65,17 @@ func (e *entry) waits() bool {
 
 func (e *entry) unended() bool { return e != nil && !e.task.Status.Ended() }
 
+// excludes reports whether the lock keeps out a task that takes nobody's place.
+func (h *hold) excludes(now int64) bool {
+	switch h.mode {
+	case task.Throttle:
+		return h.until > now
+	case task.UntilEnded, task.Latest:
+		return h.holder.unended()
+	}
+	return h.holder.waits()
+}
+
 // enqueueUnique takes a prepared task that meets the lock of its key. The task
 // gets the ID of the one whose place it takes, or that it is a member of.
 func (b *Broker) enqueueUnique(t *task.Task, digest string, now time.Time) error {

@@ -138,6 +138,7 @@ func (k keys) tick(caller string) []string {
 	return []string{
 		k.tasks(), k.pending(), k.scheduled(), k.seq(), k.wake(), k.reply(caller), k.schedules(),
 		k.completed(), k.failed(), k.cancelled(), k.halted(), k.arrivals(),
+		k.retrying(), k.locks(), k.lapses(),
 	}
 }
 

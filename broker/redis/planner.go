@@ -23,12 +23,15 @@ type planRecord struct {
 	Missed   string `json:"missed,omitempty"`
 	Overlap  string `json:"overlap,omitempty"`
 	Task     []byte `json:"task"` // its record, without an id
+	Set      string `json:"set,omitempty"`
+	Since    int64  `json:"since,omitempty"` // ms since 1970
 }
 
 func encodePlan(plan broker.Plan) ([]byte, error) {
 	sample := *plan.Task
 	sample.ID = uuid.Nil
-	return json.Marshal(planRecord{plan.Spec, plan.Location, plan.Missed, plan.Overlap, record.Encode(&sample)})
+	text := record.Encode(&sample)
+	return json.Marshal(planRecord{plan.Spec, plan.Location, plan.Missed, plan.Overlap, text, plan.Set, millis(plan.Since)})
 }
 
 // decodePlan returns a zero plan for what cannot be read.
@@ -42,7 +45,11 @@ func decodePlan(text string) broker.Plan {
 		return broker.Plan{}
 	}
 	t.ID = uuid.Nil
-	return broker.Plan{Spec: p.Spec, Location: p.Location, Missed: p.Missed, Overlap: p.Overlap, Task: t}
+	plan := broker.Plan{Spec: p.Spec, Location: p.Location, Missed: p.Missed, Overlap: p.Overlap, Task: t, Set: p.Set}
+	if p.Since > 0 {
+		plan.Since = time.UnixMilli(p.Since)
+	}
+	return plan
 }
 
 // Plan implements broker.Planner.
@@ -69,6 +76,18 @@ func (b *Broker) PauseSchedule(ctx context.Context, queue, schedule string) erro
 // ResumeSchedule implements broker.Planner.
 func (b *Broker) ResumeSchedule(ctx context.Context, queue, schedule string) error {
 	return b.plan(ctx, queue, schedule, "resume", "")
+}
+
+// Forget implements broker.Planner.
+func (b *Broker) Forget(ctx context.Context, queue, schedule string, last time.Time) (bool, error) {
+	err := b.plan(ctx, queue, schedule, "forget", strconv.FormatInt(millis(last), 10))
+	if errors.Is(err, task.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, wrap("forget a schedule in redis", b.unnameIdle(ctx, queue))
 }
 
 func (b *Broker) plan(ctx context.Context, queue, schedule, operation, text string) error {
@@ -140,6 +159,7 @@ func (b *Broker) scheduleInfos(ctx context.Context, queue string, flat []string)
 		}
 		info := broker.ScheduleInfo{Queue: queue, Name: name, ScheduleState: parseSchedule(state), Paused: halted.Val()[i]}
 		info.Now = now
+		info.LastTask, _ = decodeID(state[strings.LastIndexByte(state, '|')+1:]) // goodSchedule has checked it
 		if text, ok := plans.Val()[i].(string); ok {
 			info.Plan = decodePlan(text)
 		}

@@ -48,6 +48,13 @@ func (r *registry) name(ctx context.Context, b *Broker, queues []string) *naming
 	return n
 }
 
+// forget has the next call name the queue again.
+func (r *registry) forget(queue string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.added, queue)
+}
+
 func (n *naming) send(p goredis.Pipeliner) { n.cmd = p.SAdd(n.ctx, n.key, n.queues...) }
 
 // note remembers the queues, if they were added.

@@ -18,11 +18,12 @@ func (b *Broker) Join(ctx context.Context, queue, schedule string) (broker.Sched
 	if err := b.readyFor(ctx, queue, schedule); err != nil {
 		return state, err
 	}
-	reply, err := joinScript.run(ctx, b.client, []string{b.keys(queue).schedules()}, schedule)
-	if err != nil {
-		return state, wrap("join a schedule in redis", err)
+	calls := []scriptCall{{[]string{b.keys(queue).schedules()}, []any{schedule}}}
+	cmd := joinScript.runAll(ctx, b.client, calls, b.registry.name(ctx, b, []string{queue}))[0]
+	if cmd.Err() != nil {
+		return state, wrap("join a schedule in redis", cmd.Err())
 	}
-	numbers, err := integers(reply, 3)
+	numbers, err := integers(cmd.Val(), 3)
 	if err != nil {
 		return state, err
 	}
@@ -42,27 +43,52 @@ func (b *Broker) Tick(ctx context.Context, tick broker.Tick) (broker.Ticked, err
 	if err := b.readyFor(ctx, queue, tick.Schedule); err != nil {
 		return broker.Ticked{}, err
 	}
-	noOverlap := 0
-	if tick.NoOverlap {
-		noOverlap = 1
-	}
-	args := []any{b.ticks.next(), replyMemory.Milliseconds(), tick.Schedule, tick.At.UnixMilli(), noOverlap}
-	args = append(args, newTaskItem(tick.Task).args...)
-	calls := []scriptCall{{b.keys(queue).tick(b.instance + ":t"), args}}
+	calls := []scriptCall{{b.keys(queue).tick(b.instance + ":t"), b.tickArgs(tick)}}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	cmd := tickScript.runAll(ctx, b.client, calls, b.registry.name(ctx, b, []string{queue}))[0]
 	if cmd.Err() != nil {
 		return broker.Ticked{}, wrap("tick in redis", cmd.Err())
 	}
-	numbers, err := integers(cmd.Val(), 2)
+	ticked, err := parseTicked(cmd.Val())
+	if ticked.Enqueued {
+		tick.Task.Status = statusOf(tick.Task)
+	}
+	return ticked, err
+}
+
+func (b *Broker) tickArgs(tick broker.Tick) []any {
+	overlap := 0
+	if tick.NoOverlap {
+		overlap = 1
+		if tick.IgnoreDelayed {
+			overlap = 2
+		}
+	}
+	args := []any{b.ticks.next(), replyMemory.Milliseconds(), tick.Schedule, tick.At.UnixMilli(), overlap}
+	it := newTaskItem(tick.Task)
+	args = append(args, it.args...)
+	if it.also == nil {
+		return append(args, "", "", 0)
+	}
+	return append(args, it.also[:3]...)
+}
+
+// parseTicked reads what the script replies: two numbers, and an id or nothing.
+func parseTicked(reply any) (broker.Ticked, error) {
+	values, ok := reply.([]any)
+	if !ok || len(values) != 3 {
+		return broker.Ticked{}, errTickReply
+	}
+	numbers, err := integers(values[:2], 2)
 	if err != nil {
 		return broker.Ticked{}, err
 	}
-	if numbers[0] == 1 {
-		tick.Task.Status = statusOf(tick.Task)
+	ticked := broker.Ticked{Enqueued: numbers[0] == 1, Now: time.UnixMilli(numbers[1])}
+	if behind, _ := values[2].(string); behind != "" {
+		ticked.Behind, err = decodeID(behind)
 	}
-	return broker.Ticked{Enqueued: numbers[0] == 1, Now: time.UnixMilli(numbers[1])}, nil
+	return ticked, err
 }
 
 // Leave implements broker.Timetable.
@@ -77,7 +103,21 @@ func (b *Broker) Leave(ctx context.Context, queue, schedule string) error {
 		p.HDel(ctx, k.schedules(), schedule)
 		return nil
 	})
+	if err == nil {
+		err = b.unnameIdle(ctx, queue)
+	}
 	return wrap("leave a schedule in redis", err)
+}
+
+// unnameIdle takes the name of a queue away that had nothing but a schedule.
+func (b *Broker) unnameIdle(ctx context.Context, queue string) error {
+	d := doctor{Broker: b}
+	kind, err := d.naming(ctx, queue)
+	if err != nil || kind != KindNoQueue {
+		return err
+	}
+	b.registry.forget(queue)
+	return d.unname(ctx, queue)
 }
 
 func (b *Broker) readyFor(ctx context.Context, queue, schedule string) error {

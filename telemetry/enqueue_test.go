@@ -1,10 +1,14 @@
 package telemetry_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/baggage"
@@ -12,14 +16,21 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/broker/memory"
+	"github.com/nex-gen-tech/jobsy/scheduler"
 	"github.com/nex-gen-tech/jobsy/task"
 	"github.com/nex-gen-tech/jobsy/telemetry"
 )
 
-func newClient(t *testing.T) (*telemetry.Client, *book) {
+func newClient(t *testing.T) (*jobsy.Client, *book) {
 	t.Helper()
 	b, opts := record(t)
-	return telemetry.NewClient(jobsy.NewClient(newMemory(t), nil), opts), b
+	return jobsy.NewClient(newMemory(t), traced(opts)), b
+}
+
+// traced returns options of a client whose calls are traced.
+func traced(opts *telemetry.Options) *jobsy.ClientOptions {
+	return &jobsy.ClientOptions{Use: []jobsy.EnqueueMiddleware{telemetry.EnqueueMiddleware(opts)}}
 }
 
 func TestASingleTaskCarriesTheSpanThatEnqueuedIt(t *testing.T) {
@@ -152,7 +163,9 @@ func TestAFailedEnqueueIsRecorded(t *testing.T) {
 	if err := client.Enqueue(t.Context(), first, second); !errors.Is(err, task.ErrDuplicate) {
 		t.Fatalf("Enqueue returned %v, want ErrDuplicate", err)
 	}
-	if err := client.Enqueue(t.Context(), nil); !errors.Is(err, task.ErrInvalid) {
+	nameless := task.New("", nil)
+	nameless.Queue = "mail"
+	if err := client.Enqueue(t.Context(), nameless); !errors.Is(err, task.ErrInvalid) {
 		t.Fatalf("Enqueue returned %v, want ErrInvalid", err)
 	}
 	span := b.span(t, "enqueue default")
@@ -160,8 +173,8 @@ func TestAFailedEnqueueIsRecorded(t *testing.T) {
 	if span.Status.Code != codes.Error {
 		t.Errorf("the span has status %v, want an error", span.Status)
 	}
-	has(t, b.span(t, "enqueue"), map[attribute.Key]any{"error.type": "invalid"})
-	want := map[string]int64{"default  ": 1, "default duplicate ": 1}
+	has(t, b.span(t, "enqueue mail"), map[attribute.Key]any{"error.type": "invalid"})
+	want := map[string]int64{"default  ": 1, "default duplicate ": 1, "mail invalid ": 1}
 	if got := b.counts(t, "messaging.client.sent.messages", "messaging.destination.name", "error.type"); !maps.Equal(got, want) {
 		t.Errorf("sent %v, want %v", got, want)
 	}
@@ -171,9 +184,127 @@ func TestAFailedEnqueueIsRecorded(t *testing.T) {
 	}
 }
 
+func TestAServersClientAWorkerAndSchedulesAreTraced(t *testing.T) {
+	t.Parallel()
+	for name, enqueue := range map[string]func(ctx context.Context, b *memory.Broker, opts *jobsy.ClientOptions) error{
+		"Server.Client": func(ctx context.Context, b *memory.Broker, opts *jobsy.ClientOptions) error {
+			return jobsy.NewServer(b, &jobsy.ServerOptions{Client: opts}).Client().Enqueue(ctx, task.New("email", nil))
+		},
+		"Worker": func(_ context.Context, b *memory.Broker, opts *jobsy.ClientOptions) error {
+			_, err := jobsy.NewWorker(&jobsy.WorkerOptions{Broker: b, Client: opts}).RunNow("email", func() error { return nil })
+			return err
+		},
+		"schedule": func(ctx context.Context, b *memory.Broker, opts *jobsy.ClientOptions) error {
+			s := scheduler.New(b, &scheduler.Options{Use: opts.Use})
+			ctx, stop := context.WithTimeout(ctx, 90*time.Second)
+			defer stop()
+			return errors.Join(s.Every("s", time.Minute, task.New("email", nil)), s.Run(ctx))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				rec, opts := record(t)
+				b := memory.New(nil)
+				if err := enqueue(t.Context(), b, traced(opts)); err != nil {
+					t.Fatal(err)
+				}
+				span := rec.span(t, "enqueue default")
+				found, _, err := b.Tasks(t.Context(), task.DefaultQueue, task.StatusPending, "", 10)
+				if err != nil || len(found) != 1 || !strings.Contains(found[0].Headers["traceparent"], span.SpanContext.SpanID().String()) {
+					t.Errorf("the broker has %v, %v, want a task that carries span %s", found, err, span.SpanContext.SpanID())
+				}
+			})
+		})
+	}
+}
+
+// Of two processes each has a span for a tick, and one a message.
+func TestATickThatIsTakenElsewhereIsNoMessage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rec, opts := record(t)
+		b := memory.New(nil)
+		ctx, stop := context.WithTimeout(t.Context(), 90*time.Second)
+		defer stop()
+		ended := make(chan error)
+		for range 2 {
+			s := scheduler.New(b, &scheduler.Options{Use: traced(opts).Use})
+			if err := s.Every("s", time.Minute, task.New("email", nil)); err != nil {
+				t.Fatal(err)
+			}
+			go func() { ended <- s.Run(ctx) }()
+		}
+		if err := errors.Join(<-ended, <-ended); err != nil {
+			t.Fatal(err)
+		}
+		sent := rec.counts(t, "messaging.client.sent.messages", "messaging.destination.name")
+		if spans := rec.named("enqueue default"); len(spans) != 2 || !maps.Equal(sent, map[string]int64{"default ": 1}) {
+			t.Errorf("%d spans, sent %v; want 2 and one", len(spans), sent)
+		}
+	})
+}
+
+type apiError struct{ code int }
+
+func (e *apiError) Error() string { return fmt.Sprint("answer ", e.code) }
+
+// However jobsy and fmt wrap an error, a span has the type of the one within.
+func TestASpanKeepsTheTypeOfTheError(t *testing.T) {
+	t.Parallel()
+	real := &apiError{503}
+	for want, err := range map[string]error{
+		"*telemetry_test.apiError":  real,
+		"*telemetry_test.apiError ": jobsy.RetryAfter(time.Minute, fmt.Errorf("send: %w", jobsy.SkipRetry(real))),
+		"*errors.errorString":       jobsy.SkipRetry(errDisk),
+		"*fmt.wrapErrors":           fmt.Errorf("%w and %w", real, errDisk),
+		"*errors.joinError":         errors.Join(real, errDisk),
+	} {
+		want = strings.TrimSpace(want)
+		rec, opts := record(t)
+		ended{err: err}.attempt(t, telemetry.Middleware(opts), task.New("email", nil))
+		refuse := func(jobsy.Enqueue) jobsy.Enqueue {
+			return func(context.Context, ...*task.Task) error { return err }
+		}
+		enqueuing := traced(opts)
+		enqueuing.Use = append(enqueuing.Use, refuse)
+		if got := jobsy.NewClient(newMemory(t), enqueuing).Enqueue(t.Context(), task.New("email", nil)); got != err {
+			t.Errorf("Enqueue returned %v, want %v", got, err)
+		}
+		for _, name := range []string{"process default", "enqueue default"} {
+			span := rec.span(t, name)
+			has(t, span, map[attribute.Key]any{"error.type": want})
+			if len(span.Events) != 1 || span.Events[0].Name != "exception" {
+				t.Fatalf("%s: the events are %v, want an exception", name, span.Events)
+			}
+			event := attribute.NewSet(span.Events[0].Attributes...)
+			kind, _ := event.Value("exception.type")
+			text, _ := event.Value("exception.message")
+			if kind.AsString() != want || text.AsString() != err.Error() {
+				t.Errorf("%s: the event tells of %q: %q, want %s: %v", name, kind.AsString(), text.AsString(), want, err)
+			}
+		}
+	}
+}
+
+// A panic of what is called within is told of, and goes on.
+func TestAPanicWhileEnqueuingIsRecorded(t *testing.T) {
+	t.Parallel()
+	rec, opts := record(t)
+	enqueuing := traced(opts)
+	enqueuing.Use = append(enqueuing.Use, func(jobsy.Enqueue) jobsy.Enqueue {
+		return func(context.Context, ...*task.Task) error { panic("oh no") }
+	})
+	err := jobsy.NewClient(newMemory(t), enqueuing).Enqueue(t.Context(), task.New("email", nil))
+	if err == nil || err.Error() != "panic: oh no" {
+		t.Errorf("Enqueue returned %v, want the panic", err)
+	}
+	has(t, rec.span(t, "enqueue default"), map[attribute.Key]any{"error.type": "panic"})
+}
+
 func TestWithoutOptionsNothingIsWritten(t *testing.T) {
 	t.Parallel()
-	client := telemetry.NewClient(jobsy.NewClient(newMemory(t), nil), nil)
+	client := jobsy.NewClient(newMemory(t), traced(nil))
 	one := task.New("email", nil)
 	if err := client.Enqueue(t.Context(), one); err != nil || one.Headers != nil {
 		t.Errorf("Enqueue returned %v, with headers %v", err, one.Headers)
