@@ -49,6 +49,11 @@ type Options struct {
 	// Bounds say how many ended tasks of each queue stay readable. Beyond a
 	// count those that would go first are dropped. Default: see broker.Bounds.
 	Bounds broker.Bounds
+	// Gone is told of each task that is not there any more, for whatever reason:
+	// its retention has passed, it was deleted or moved. It is called with the
+	// broker locked, so it must be quick, and must not call the broker. Default:
+	// nobody is told.
+	Gone func(queue string, id uuid.UUID)
 }
 
 // Broker keeps tasks in memory. It implements broker.Broker and all the
@@ -65,8 +70,9 @@ type Broker struct {
 	storage storage.Storage // may be nil
 	log     *slog.Logger
 	bounds  broker.Bounds
-	loadErr error         // why New could not load
-	done    chan struct{} // closed by Close
+	gone    func(queue string, id uuid.UUID) // may be nil
+	loadErr error                            // why New could not load
+	done    chan struct{}                    // closed by Close
 
 	lock      lock // guards the rest
 	closed    bool
@@ -117,6 +123,7 @@ func New(opts *Options) *Broker {
 		storage:   opts.Storage,
 		log:       opts.Logger,
 		bounds:    opts.Bounds,
+		gone:      opts.Gone,
 		done:      make(chan struct{}),
 		queues:    make(map[string]*queue),
 		known:     make(map[string]struct{}),

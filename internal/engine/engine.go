@@ -50,9 +50,6 @@ type Config struct {
 	Names func() (names []string, others bool)
 	// OnFailed is told of tasks that have ended as failed. Nil: nobody is.
 	OnFailed func(ctx context.Context, t *task.Task, err error)
-	// Ended is told of tasks that have ended, before anybody else is. It must be
-	// quick. Nil: nobody is.
-	Ended func(*task.Task)
 }
 
 // Engine is a server at work. It runs once.
@@ -132,9 +129,6 @@ func (e *Engine) fanOut(settlements []settlement, refused []bool) {
 		one := &settlements[i]
 		if !one.outcome.Status.Ended() || refused != nil && refused[i] {
 			continue
-		}
-		if e.cfg.Ended != nil {
-			e.cfg.Ended(one.held.lease.Task)
 		}
 		if one.outcome.Status == task.StatusFailed {
 			e.hooks.failed(one.held.lease.Task, one.err)
