@@ -18,6 +18,10 @@ import (
 // functions are those that tasks were made with. Each is kept until its task is
 // gone from the broker, for until then it may run again.
 type functions struct {
+	schedules schedules
+	byName    bool // a schedule's tasks are known by their name, not by its ID
+	lends     bool // the broker tells which tasks are gone
+
 	mu     sync.RWMutex
 	byTask map[uuid.UUID]Handler
 }
@@ -71,49 +75,30 @@ func noFunction(name string) error {
 	return &task.FieldError{Field: "function", Rule: "must not be nil", Value: "nil for " + strconv.Quote(name)}
 }
 
-// choose returns the function of a new task of that name: nil for the one that is
-// registered.
-func (w *Worker) choose(name string, fn func() error) (Handler, error) {
-	switch err := broker.CheckName("name", name); {
-	case err != nil:
-		return nil, err
-	case w.registered(name):
-		return nil, nil
-	case fn == nil:
-		return nil, noFunction(name)
-	}
-	return plain(fn), nil
-}
-
-// registered reports whether the name alone decides which function runs.
-func (w *Worker) registered(name string) bool {
-	return w.server.registered(name) || w.durable && w.schedules.function(name) != nil
-}
-
 // own returns the function that a task has of its own, or nil.
-func (w *Worker) own(t *task.Task) Handler {
-	if fn := w.functions.of(t.ID); fn != nil {
+func (f *functions) own(t *task.Task) Handler {
+	if fn := f.of(t.ID); fn != nil {
 		return fn
 	}
-	if w.durable {
-		return w.schedules.function(t.Name)
+	if f.byName {
+		return f.schedules.function(t.Name)
 	}
-	return w.schedules.function(t.Headers[scheduler.HeaderSchedule])
+	return f.schedules.function(t.Headers[scheduler.HeaderSchedule])
 }
 
-// hasOwn reports whether a task has a function of its own. It keeps that of a
+// has reports whether a task has a function of its own. It keeps that of a
 // schedule, for when the schedule is no more.
-func (w *Worker) hasOwn(t *task.Task) bool {
-	fn := w.own(t)
-	if fn != nil && w.home != nil && t.Status == task.StatusRunning {
-		w.functions.lend(t.ID, fn)
+func (f *functions) has(t *task.Task) bool {
+	fn := f.own(t)
+	if fn != nil && f.lends && t.Status == task.StatusRunning {
+		f.lend(t.ID, fn)
 	}
 	return fn != nil
 }
 
 // run runs a task's own function.
-func (w *Worker) run(ctx context.Context, t *task.Task) error {
-	fn := w.own(t)
+func (f *functions) run(ctx context.Context, t *task.Task) error {
+	fn := f.own(t)
 	if fn == nil {
 		return fmt.Errorf("task %s of %s has no function any more", t.ID, t.Name)
 	}
@@ -124,22 +109,22 @@ func (w *Worker) run(ctx context.Context, t *task.Task) error {
 // schedule.
 type timetable struct {
 	*memory.Broker
-	worker *Worker
+	functions *functions
 }
 
 // Tick implements broker.Timetable. What is unscheduled ticks no more.
 func (b *timetable) Tick(ctx context.Context, tick broker.Tick) (broker.Ticked, error) {
-	r := b.worker.schedules.get(tick.Schedule)
+	r := b.functions.schedules.get(tick.Schedule)
 	switch {
 	case r == nil:
 		return broker.Ticked{}, task.ErrNotFound
 	case r.run == nil || tick.Task == nil:
 		return b.Broker.Tick(ctx, tick)
 	}
-	lent := b.worker.functions.lend(tick.Task.ID, r.run)
+	lent := b.functions.lend(tick.Task.ID, r.run)
 	ticked, err := b.Broker.Tick(ctx, tick)
 	if lent && !ticked.Enqueued {
-		b.worker.functions.forget(tick.Task.ID)
+		b.functions.forget(tick.Task.ID)
 	}
 	return ticked, err
 }

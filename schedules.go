@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/internal/engine"
 	"github.com/nex-gen-tech/jobsy/scheduler"
 	"github.com/nex-gen-tech/jobsy/task"
@@ -115,43 +114,16 @@ func (r *recurring) again(err error, backoff time.Duration) error {
 	return RetryAfter(min(backoff, next[0].Sub(now)), err)
 }
 
-// paced is a function that knows of the schedule whose tick it may be.
-func (w *Worker) paced(fn Handler) Handler {
+// paced is a function that knows of the schedule whose tick it may run for.
+func (s *schedules) paced(fn Handler, backoff func(name string) task.Backoff) Handler {
 	return func(ctx context.Context, t *task.Task) error {
-		r, name, attempt := w.schedules.get(t.Headers[scheduler.HeaderSchedule]), t.Name, t.Attempt
+		r, name, attempt := s.get(t.Headers[scheduler.HeaderSchedule]), t.Name, t.Attempt
 		err := fn(ctx, t)
 		if err == nil || r == nil {
 			return err
 		}
-		return r.again(err, w.server.backoff(name)(attempt))
+		return r.again(err, backoff(name)(attempt))
 	}
-}
-
-// recur adds a schedule.
-func (w *Worker) recur(name string, fn func() error, spec string, opts []TaskOptions) (*task.Task, error) {
-	t, own, err := w.newTask(name, fn, opts)
-	if err != nil {
-		return nil, err
-	}
-	if err := broker.Prepare(t); err != nil {
-		return nil, err
-	}
-	r := &recurring{
-		Schedule: scheduler.Schedule{ID: t.ID.String(), Spec: spec, Task: t, Overlap: scheduler.OverlapSkip},
-		stands:   t.Clone(), run: own,
-	}
-	r.stands.Status = task.StatusScheduled
-	if w.durable {
-		r.ID = name
-	}
-	for _, o := range opts {
-		override(&r.Overlap, o.Overlap)
-	}
-	if err := w.schedules.add(r, w.scheduler.Add); err != nil {
-		return nil, err
-	}
-	w.server.engine.Reconsider()
-	return r.stands.Clone(), nil
 }
 
 func checkInterval(d time.Duration) error {

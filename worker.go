@@ -107,7 +107,6 @@ type Worker struct {
 	server    *Server
 	scheduler *scheduler.Scheduler
 	functions functions
-	schedules schedules
 
 	mu       sync.Mutex
 	stopping <-chan struct{} // closed when Start is told to end; nil before it begins
@@ -122,15 +121,17 @@ func NewWorker(opts *WorkerOptions) *Worker {
 	}
 	w := &Worker{opts: *opts, optErr: opts.check(), broker: opts.Broker, done: make(chan struct{})}
 	w.durable = opts.Broker != nil || opts.Storage != nil
+	w.functions.byName, w.functions.lends = w.durable, opts.Broker == nil
 	ticks := opts.Broker
 	if opts.Broker == nil {
 		w.home = memory.New(&memory.Options{Storage: opts.Storage, Logger: opts.Logger, Gone: w.functions.gone})
-		w.broker, ticks = w.home, &timetable{w.home, w}
+		w.broker, ticks = w.home, &timetable{w.home, &w.functions}
 	}
 	w.client = NewClient(w.broker, nil)
 	w.server = newServer(w.broker,
 		&ServerOptions{Concurrency: opts.Concurrency, Backoff: opts.Backoff, OnFailed: opts.OnFailed, Logger: opts.Logger},
-		&ownFunctions{has: w.hasOwn, run: w.paced(w.run)})
+		&ownFunctions{has: w.functions.has})
+	w.server.own.run = w.paced(w.functions.run)
 	w.scheduler = scheduler.New(ticks, &scheduler.Options{Logger: opts.Logger})
 	orDefault(&w.opts.Retention, DefaultRetention)
 	return w
@@ -253,7 +254,7 @@ func (w *Worker) HandleFunc(name string, fn func(ctx context.Context, t *task.Ta
 		return w.optErr
 	case fn == nil:
 		return noFunction(name)
-	case w.durable && w.schedules.function(name) != nil:
+	case w.durable && w.functions.schedules.function(name) != nil:
 		return &task.FieldError{Field: "name", Rule: "must be registered before its schedule is made", Value: strconv.Quote(name)}
 	}
 	return w.server.register(name, w.paced(fn))
@@ -334,7 +335,7 @@ func (w *Worker) Unschedule(id uuid.UUID) error {
 	if w.optErr != nil {
 		return w.optErr
 	}
-	r := w.schedules.remove(id)
+	r := w.functions.schedules.remove(id)
 	if r == nil {
 		return task.ErrNotFound
 	}
@@ -342,6 +343,57 @@ func (w *Worker) Unschedule(id uuid.UUID) error {
 		return err
 	}
 	return w.home.Leave(context.Background(), r.Task.Queue, r.ID)
+}
+
+// recur adds a schedule.
+func (w *Worker) recur(name string, fn func() error, spec string, opts []TaskOptions) (*task.Task, error) {
+	t, own, err := w.newTask(name, fn, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := broker.Prepare(t); err != nil {
+		return nil, err
+	}
+	r := &recurring{
+		Schedule: scheduler.Schedule{ID: t.ID.String(), Spec: spec, Task: t, Overlap: scheduler.OverlapSkip},
+		stands:   t.Clone(), run: own,
+	}
+	r.stands.Status = task.StatusScheduled
+	if w.durable {
+		r.ID = name
+	}
+	for _, o := range opts {
+		override(&r.Overlap, o.Overlap)
+	}
+	if err := w.functions.schedules.add(r, w.scheduler.Add); err != nil {
+		return nil, err
+	}
+	w.server.engine.Reconsider()
+	return r.stands.Clone(), nil
+}
+
+// choose returns the function of a new task of that name: nil for the one that is
+// registered.
+func (w *Worker) choose(name string, fn func() error) (Handler, error) {
+	switch err := broker.CheckName("name", name); {
+	case err != nil:
+		return nil, err
+	case w.registered(name):
+		return nil, nil
+	case fn == nil:
+		return nil, noFunction(name)
+	}
+	return plain(fn), nil
+}
+
+// registered reports whether the name alone decides which function runs.
+func (w *Worker) registered(name string) bool {
+	return w.server.registered(name) || w.durable && w.functions.schedules.function(name) != nil
+}
+
+// paced is a function that knows of the schedule whose tick it may run for.
+func (w *Worker) paced(fn Handler) Handler {
+	return w.functions.schedules.paced(fn, w.server.backoff)
 }
 
 // newTask returns a task with the worker's defaults, and the function that it has
@@ -386,7 +438,7 @@ func override[T comparable](field *T, value T) {
 // GetTaskStatus returns where a task stands, or task.ErrNotFound: it never was,
 // or ended longer ago than its retention.
 func (w *Worker) GetTaskStatus(id uuid.UUID) (task.Status, error) {
-	if t := w.schedules.find(id); t != nil {
+	if t := w.functions.schedules.find(id); t != nil {
 		return t.Status, nil
 	}
 	inspector, err := w.inspector()
@@ -407,7 +459,7 @@ func (w *Worker) GetAllTasks() ([]*task.Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	tasks := w.schedules.tasks()
+	tasks := w.functions.schedules.tasks()
 	for _, status := range task.Statuses() {
 		for cursor, first := "", true; first || cursor != ""; first = false {
 			page, next, err := inspector.Tasks(context.Background(), task.DefaultQueue, status, cursor, broker.MaxBatch)

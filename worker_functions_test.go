@@ -38,9 +38,9 @@ func started(t *testing.T, opts *jobsy.WorkerOptions) (w *jobsy.Worker, stop fun
 func onEachWorker(t *testing.T, test func(*testing.T, *jobsy.Worker)) {
 	t.Helper()
 	for name, opts := range map[string]func() *jobsy.WorkerOptions{
-		"memory":  func() *jobsy.WorkerOptions { return nil },
-		"storage": func() *jobsy.WorkerOptions { return &jobsy.WorkerOptions{Storage: NewCustomStorage()} },
-		"broker":  func() *jobsy.WorkerOptions { return &jobsy.WorkerOptions{Broker: memory.New(nil)} },
+		"memory":  func() *jobsy.WorkerOptions { return &jobsy.WorkerOptions{Concurrency: 1} },
+		"storage": func() *jobsy.WorkerOptions { return &jobsy.WorkerOptions{Concurrency: 1, Storage: NewCustomStorage()} },
+		"broker":  func() *jobsy.WorkerOptions { return &jobsy.WorkerOptions{Concurrency: 1, Broker: memory.New(nil)} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -63,7 +63,7 @@ func runNow(t *testing.T, w *jobsy.Worker, name string, fn func() error, opts ..
 }
 
 func TestWorkerRetryRunsTheTasksOwnFunction(t *testing.T) {
-	withWorker(t, &jobsy.WorkerOptions{MaxRetry: -1}, func(t *testing.T, w *jobsy.Worker) {
+	withWorker(t, &jobsy.WorkerOptions{Concurrency: 1, MaxRetry: -1}, func(t *testing.T, w *jobsy.Worker) {
 		var ran []string
 		note := func(who string, err error) func() error {
 			return func() error { ran = append(ran, who); return err }
@@ -90,7 +90,7 @@ func TestWorkerStorageRunsNoOtherTasksFunction(t *testing.T) {
 		former := jobsy.NewWorker(&jobsy.WorkerOptions{Storage: store})
 		left := runNow(t, former, "mail", func() error { t.Error("a former process ran"); return nil })
 
-		w, stop := started(t, &jobsy.WorkerOptions{Storage: store})
+		w, stop := started(t, &jobsy.WorkerOptions{Concurrency: 1, Storage: store})
 		var ran []string
 		for _, to := range []string{"ada", "bob"} {
 			runNow(t, w, "mail", func() error { ran = append(ran, to); return nil })
