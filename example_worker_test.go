@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/scheduler"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -81,4 +82,86 @@ func ExampleWorker_Schedule_refused() {
 	_, err := w.Schedule("report", func() error { return nil }, "0 0 30 2 *")
 	fmt.Println(errors.Is(err, task.ErrInvalid))
 	// Output: true
+}
+
+// A function with a context and a payload, and middleware around all functions.
+func ExampleWorker_HandleFunc() {
+	type Letter struct{ To string }
+	mail := task.Kind[Letter]{Name: "mail"}
+
+	w := jobsy.NewWorker(nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	w.Use(func(next jobsy.Handler) jobsy.Handler {
+		return func(ctx context.Context, t *task.Task) error {
+			fmt.Println("attempt", t.Attempt, "of", t.Name)
+			return next(ctx, t)
+		}
+	})
+	_ = w.HandleFunc("mail", func(ctx context.Context, t *task.Task) error {
+		letter, err := mail.Args(t)
+		fmt.Println("to", letter.To)
+		cancel()
+		return err
+	})
+	_ = w.Client().Enqueue(ctx, mail.New(Letter{To: "Ada"}))
+	fmt.Println(w.Start(ctx))
+	// Output:
+	// attempt 1 of mail
+	// to Ada
+	// <nil>
+}
+
+// What has to survive a restart, or to run in any process, is registered.
+func ExampleWorker_Register() {
+	w := jobsy.NewWorker(nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	_ = w.Register("report", func() error { fmt.Println("the report"); cancel(); return nil })
+	_, _ = w.RunNow("report", nil) // nil: what is registered
+	fmt.Println(w.Start(ctx))
+	// Output:
+	// the report
+	// <nil>
+}
+
+// A schedule ends by the ID of the task that stands for it.
+func ExampleWorker_Unschedule() {
+	w := jobsy.NewWorker(nil)
+	t, _ := w.Schedule("report", func() error { return nil }, "@daily")
+	fmt.Println(w.Unschedule(t.ID))
+	_, err := w.GetTaskStatus(t.ID)
+	fmt.Println(errors.Is(err, task.ErrNotFound))
+	// Output:
+	// <nil>
+	// true
+}
+
+// Somebody is told of tasks that have ended as failed.
+func ExampleWorkerOptions_onFailed() {
+	ctx, cancel := context.WithCancel(context.Background())
+	w := jobsy.NewWorker(&jobsy.WorkerOptions{
+		MaxRetry: -1,
+		OnFailed: func(_ context.Context, t *task.Task, err error) { fmt.Println(t.Name, "failed:", err); cancel() },
+	})
+	_, _ = w.RunNow("upload", func() error { return errors.New("disk full") })
+	_ = w.Start(ctx)
+	// Output: upload failed: disk full
+}
+
+// Ticks may run beside each other.
+func ExampleTaskOptions_overlap() {
+	w := jobsy.NewWorker(nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	both := make(chan bool)
+	_, _ = w.RunEvery("slow", func() error {
+		select { // until another one runs, too
+		case both <- true:
+		case <-both:
+			fmt.Println("two at once")
+			cancel()
+		case <-ctx.Done():
+		}
+		return nil
+	}, 5*time.Millisecond, jobsy.TaskOptions{Overlap: scheduler.OverlapAllow})
+	_ = w.Start(ctx)
+	// Output: two at once
 }

@@ -2,135 +2,129 @@ package jobsy
 
 import (
 	"context"
-	"slices"
+	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/nex-gen-tech/jobsy/internal/engine"
+	"github.com/nex-gen-tech/jobsy/broker"
+	"github.com/nex-gen-tech/jobsy/broker/memory"
 	"github.com/nex-gen-tech/jobsy/scheduler"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
-// functions finds the function of a task: the one it was made with, or the one
-// registered last under its name.
+// functions are those that tasks were made with. Each is kept until its task is
+// gone from the broker, for until then it may run again.
 type functions struct {
-	mu         sync.RWMutex
-	byID       map[uuid.UUID]func() error
-	bySchedule map[string]func() error
-	byName     map[string]func() error
-	learned    func() // is told of new names
+	schedules schedules
+	byName    bool // a schedule's tasks are known by their name, not by its ID
+	lends     bool // the broker tells which tasks are gone
+
+	mu     sync.RWMutex
+	byTask map[uuid.UUID]Handler
 }
 
-func put[K comparable](m *map[K]func() error, key K, fn func() error) {
-	if *m == nil {
-		*m = make(map[K]func() error)
+// lend gives a task its function, and reports whether it had none.
+func (f *functions) lend(id uuid.UUID, fn Handler) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.byTask[id] != nil {
+		return false
 	}
-	(*m)[key] = fn
-}
-
-func (f *functions) name(name string, fn func() error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.put(name, fn)
-}
-
-func (f *functions) put(name string, fn func() error) {
-	known := f.byName[name] != nil
-	put(&f.byName, name, fn)
-	if !known {
-		f.learned()
+	if f.byTask == nil {
+		f.byTask = make(map[uuid.UUID]Handler)
 	}
+	f.byTask[id] = fn
+	return true
 }
 
-func (f *functions) add(id uuid.UUID, name string, fn func() error) {
+func (f *functions) forget(id uuid.UUID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	put(&f.byID, id, fn)
-	f.put(name, fn)
+	delete(f.byTask, id)
 }
 
-// addSchedule registers the function of a schedule if add takes the schedule,
-// and lets no tick of it look for its function before.
-func (f *functions) addSchedule(schedule, name string, fn func() error, add func() error) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err := add(); err != nil {
-		return err
-	}
-	put(&f.bySchedule, schedule, fn)
-	f.put(name, fn)
-	return nil
-}
-
-func (f *functions) forget(t *task.Task) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.byID, t.ID)
-}
-
-func (f *functions) find(t *task.Task, nameOnly bool) func() error {
+func (f *functions) of(id uuid.UUID) Handler {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	if nameOnly {
-		return f.byName[t.Name]
-	}
-	if fn := f.byID[t.ID]; fn != nil {
-		return fn
-	}
-	if fn := f.bySchedule[t.Headers[scheduler.HeaderSchedule]]; fn != nil {
-		return fn
-	}
-	return f.byName[t.Name]
+	return f.byTask[id]
 }
 
-// function is how the worker's server finds a handler.
-func (w *Worker) function(t *task.Task) (engine.Handler, bool) {
-	fn := w.functions.find(t, w.shared)
-	if fn == nil {
-		return nil, false
+// gone is told of tasks that have left the worker's own broker.
+func (f *functions) gone(queue string, id uuid.UUID) {
+	if queue == task.DefaultQueue {
+		f.forget(id)
 	}
+}
+
+// plain makes a handler of a function without a context. It cannot know that its
+// time is over, so it has failed if it took longer.
+func plain(fn func() error) Handler {
 	return func(ctx context.Context, _ *task.Task) error {
 		err := fn()
 		if limit, ok := ctx.Deadline(); err == nil && ok && time.Now().After(limit) {
 			return task.ErrTimeout
 		}
 		return err
-	}, true
-}
-
-// recurring are the tasks that stand for schedules.
-type recurring struct {
-	mu         sync.Mutex
-	bySchedule map[string]*task.Task
-}
-
-func (r *recurring) add(schedule string, t *task.Task) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.bySchedule == nil {
-		r.bySchedule = make(map[string]*task.Task)
 	}
-	r.bySchedule[schedule] = t
 }
 
-func (r *recurring) find(id uuid.UUID) *task.Task {
-	for _, t := range r.all() {
-		if t.ID == id {
-			return t
-		}
-	}
-	return nil
+func noFunction(name string) error {
+	return &task.FieldError{Field: "function", Rule: "must not be nil", Value: "nil for " + strconv.Quote(name)}
 }
 
-func (r *recurring) all() []*task.Task {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	tasks := make([]*task.Task, 0, len(r.bySchedule))
-	for _, t := range r.bySchedule {
-		tasks = append(tasks, t.Clone())
+// own returns the function that a task has of its own, or nil.
+func (f *functions) own(t *task.Task) Handler {
+	if fn := f.of(t.ID); fn != nil {
+		return fn
 	}
-	slices.SortFunc(tasks, func(a, b *task.Task) int { return slices.Compare(a.ID[:], b.ID[:]) })
-	return tasks
+	if f.byName {
+		return f.schedules.function(t.Name)
+	}
+	return f.schedules.function(t.Headers[scheduler.HeaderSchedule])
+}
+
+// has reports whether a task has a function of its own. It keeps that of a
+// schedule, for when the schedule is no more.
+func (f *functions) has(t *task.Task) bool {
+	fn := f.own(t)
+	if fn != nil && f.lends && t.Status == task.StatusRunning {
+		f.lend(t.ID, fn)
+	}
+	return fn != nil
+}
+
+// run runs a task's own function.
+func (f *functions) run(ctx context.Context, t *task.Task) error {
+	fn := f.own(t)
+	if fn == nil {
+		return fmt.Errorf("task %s of %s has no function any more", t.ID, t.Name)
+	}
+	return fn(ctx, t)
+}
+
+// timetable is a worker's own broker, which gives each tick the function of its
+// schedule.
+type timetable struct {
+	*memory.Broker
+	functions *functions
+}
+
+// Tick implements broker.Timetable. What is unscheduled ticks no more.
+func (b *timetable) Tick(ctx context.Context, tick broker.Tick) (broker.Ticked, error) {
+	r := b.functions.schedules.get(tick.Schedule)
+	switch {
+	case r == nil:
+		return broker.Ticked{}, task.ErrNotFound
+	case r.run == nil || tick.Task == nil:
+		return b.Broker.Tick(ctx, tick)
+	}
+	lent := b.functions.lend(tick.Task.ID, r.run)
+	ticked, err := b.Broker.Tick(ctx, tick)
+	if lent && !ticked.Enqueued {
+		b.functions.forget(tick.Task.ID)
+	}
+	return ticked, err
 }

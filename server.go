@@ -91,9 +91,9 @@ type Server struct {
 	opts   ServerOptions
 	log    *slog.Logger
 	engine *engine.Engine
-	// other finds the handlers of names that are not registered: the Worker's
-	// functions. Nil: there are none.
-	other func(*task.Task) (engine.Handler, bool)
+	// own are the functions that a Worker's tasks have beside the handlers of
+	// their names. Nil: there are none.
+	own *ownFunctions
 
 	mu       sync.RWMutex
 	handlers map[string]Handler // wrapped once Run has begun, as is unknown
@@ -107,15 +107,20 @@ type Server struct {
 // NewServer returns a server on the broker; nil makes it a new in-memory one,
 // which Client reaches. Nil opts are the defaults. Invalid options surface in
 // Run.
-func NewServer(b broker.Broker, opts *ServerOptions) *Server { return newServer(b, opts, nil, nil) }
+func NewServer(b broker.Broker, opts *ServerOptions) *Server { return newServer(b, opts, nil) }
 
-// newServer is NewServer for a Worker, which finds functions of any name, and is
-// told of tasks that have ended.
-func newServer(b broker.Broker, opts *ServerOptions, other func(*task.Task) (engine.Handler, bool), ended func(*task.Task)) *Server {
+// ownFunctions run tasks that have a function of their own.
+type ownFunctions struct {
+	has func(*task.Task) bool
+	run Handler // wrapped once Run has begun
+}
+
+// newServer is NewServer for a Worker, whose tasks have functions of their own.
+func newServer(b broker.Broker, opts *ServerOptions, own *ownFunctions) *Server {
 	if opts == nil {
 		opts = &ServerOptions{}
 	}
-	s := &Server{broker: b, opts: *opts, other: other, handlers: make(map[string]Handler), backoffs: make(map[string]task.Backoff)}
+	s := &Server{broker: b, opts: *opts, own: own, handlers: make(map[string]Handler), backoffs: make(map[string]task.Backoff)}
 	s.errs = s.opts.check()
 	s.opts.fill()
 	s.log = s.opts.Logger
@@ -126,11 +131,11 @@ func newServer(b broker.Broker, opts *ServerOptions, other func(*task.Task) (eng
 	if s.client.optErr != nil {
 		s.errs = append(s.errs, s.client.optErr)
 	}
-	s.engine = engine.New(s.config(ended))
+	s.engine = engine.New(s.config())
 	return s
 }
 
-func (s *Server) config(ended func(*task.Task)) engine.Config {
+func (s *Server) config() engine.Config {
 	o := &s.opts
 	return engine.Config{
 		Broker: s.broker, Name: o.Name, Concurrency: o.Concurrency, Queues: o.Queues,
@@ -139,7 +144,7 @@ func (s *Server) config(ended func(*task.Task)) engine.Config {
 			MaxDeliveries: o.MaxDeliveries, FailedRetention: o.FailedRetention,
 			Backoff: s.backoff, IsFailure: o.IsFailure, Log: s.log,
 		},
-		Find: s.find, Handles: s.handles, Names: s.names, OnFailed: o.OnFailed, Ended: ended,
+		Find: s.find, Handles: s.handles, Names: s.names, OnFailed: o.OnFailed,
 	}
 }
 
@@ -209,13 +214,21 @@ func (s *Server) Client() *Client { return s.client }
 // invalid name, or a second handler for a name is an error that Run returns;
 // once Run has begun, it is logged, and the first handler stays.
 func (s *Server) HandleFunc(name string, fn func(ctx context.Context, t *task.Task) error) {
+	if err := s.register(name, fn); err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.refuse(err)
+	}
+}
+
+func (s *Server) register(name string, fn Handler) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.checkHandler(name, fn); err != nil {
-		s.refuse(err)
-		return
+		return err
 	}
 	s.handlers[name] = s.added(fn)
+	return nil
 }
 
 // HandleUnknown registers the handler of the tasks whose names have none of their
@@ -234,6 +247,13 @@ func (s *Server) HandleUnknown(fn func(ctx context.Context, t *task.Task) error)
 	default:
 		s.unknown = s.added(fn)
 	}
+}
+
+// registered reports whether a name has a handler.
+func (s *Server) registered(name string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.handlers[name] != nil
 }
 
 // added returns a new handler as it is to be kept, and has a running server ask for
@@ -312,16 +332,15 @@ func (s *Server) wrap(h Handler) Handler {
 
 // find returns the handler of a task.
 func (s *Server) find(t *task.Task) (engine.Handler, bool) {
+	if s.own != nil && s.own.has(t) {
+		return s.own.run, true
+	}
 	s.mu.RLock()
-	h, ok := s.handlers[t.Name]
-	if !ok && s.unknown != nil {
-		h, ok = s.unknown, true
+	defer s.mu.RUnlock()
+	if h, ok := s.handlers[t.Name]; ok {
+		return h, true
 	}
-	s.mu.RUnlock()
-	if !ok && s.other != nil {
-		return s.other(t)
-	}
-	return h, ok
+	return s.unknown, s.unknown != nil
 }
 
 // handles reports whether find would return one, for a task of that name.
@@ -335,7 +354,7 @@ func (s *Server) handles(name string) bool {
 func (s *Server) names() (names []string, others bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return slices.Sorted(maps.Keys(s.handlers)), s.unknown != nil || s.other != nil
+	return slices.Sorted(maps.Keys(s.handlers)), s.unknown != nil || s.own != nil
 }
 
 // Run works until ctx ends, then drains: it fetches nothing more, waits for the
@@ -389,6 +408,9 @@ func (s *Server) start() error {
 	}
 	if s.unknown != nil {
 		s.unknown = s.wrap(s.unknown)
+	}
+	if s.own != nil {
+		s.own.run = s.wrap(s.own.run)
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ var (
 	// comes with ErrUnavailable if they may yet: giving the same task to
 	// Client.Enqueue again is safe, and tells.
 	ErrNotDurable = errors.New("not durable yet")
-	// ErrClosed means that the broker was closed.
+	// ErrClosed means that the broker was closed, or that a Worker has ended.
 	ErrClosed = errors.New("broker closed")
 	// ErrStarted is what Run and Start return when called a second time.
 	ErrStarted = errors.New("already started")

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/storage"
 	"github.com/nex-gen-tech/jobsy/task"
@@ -51,6 +53,11 @@ type Options struct {
 	// Bounds say how many ended tasks of each queue stay readable. Beyond a
 	// count those that would go first are dropped. Default: see broker.Bounds.
 	Bounds broker.Bounds
+	// Gone is told of each task that is not there any more, for whatever reason:
+	// its retention has passed, it was deleted or moved. It is called with the
+	// broker locked, so it must be quick, and must not call the broker. Default:
+	// nobody is told.
+	Gone func(queue string, id uuid.UUID)
 }
 
 // Broker keeps tasks in memory. It implements broker.Broker and all the
@@ -71,9 +78,10 @@ type Broker struct {
 	storage storage.Storage // may be nil
 	log     *slog.Logger
 	bounds  broker.Bounds
-	loading *loading      // nil without a storage
-	done    chan struct{} // closed by Close
-	pen     pen           // held by those who change tasks, before the lock
+	loading *loading                         // nil without a storage
+	done    chan struct{}                    // closed by Close
+	pen     pen                              // held by those who change tasks, before the lock
+	gone    func(queue string, id uuid.UUID) // may be nil
 
 	lock      sync.Mutex // guards the rest, and is not held while the storage works
 	closed    bool
@@ -128,6 +136,7 @@ func New(opts *Options) *Broker {
 		storage:   opts.Storage,
 		log:       opts.Logger,
 		bounds:    opts.Bounds,
+		gone:      opts.Gone,
 		done:      make(chan struct{}),
 		queues:    make(map[string]*queue),
 		known:     make(map[string]struct{}),

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/broker/memory"
 	"github.com/nex-gen-tech/jobsy/task"
@@ -165,4 +167,40 @@ func (r *rig) endWith(n int, retentions []time.Duration) {
 		all[i].Keep = retentions[i%len(retentions)]
 	}
 	r.settleAll(all)
+}
+
+// Gone is told of each task once it is not there any more, and may panic.
+func TestGone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var gone []uuid.UUID
+		b := memory.New(&memory.Options{Gone: func(queue string, id uuid.UUID) {
+			gone = append(gone, id)
+			panic(queue)
+		}})
+		deleted, dropped, kept := task.New("a", nil), task.New("b", nil), task.New("c", nil)
+		for _, tk := range []*task.Task{deleted, dropped, kept} {
+			if err := b.Enqueue(t.Context(), []*task.Task{tk}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		revise := func(id uuid.UUID, change broker.Change) {
+			if err := b.Revise(t.Context(), task.DefaultQueue, []uuid.UUID{id}, change); err != nil {
+				t.Fatal(err)
+			}
+		}
+		revise(deleted.ID, broker.Change{Delete: true})
+		revise(dropped.ID, broker.Change{Status: task.StatusCancelled, Keep: time.Minute})
+		if !slices.Equal(gone, []uuid.UUID{deleted.ID}) {
+			t.Errorf("gone are %v, want the one that was deleted", gone)
+		}
+		time.Sleep(2 * time.Minute)
+		if _, err := b.Counts(t.Context(), task.DefaultQueue); err != nil {
+			t.Fatal(err)
+		}
+		revise(kept.ID, broker.Change{Status: task.StatusPending})
+		if !slices.Equal(gone, []uuid.UUID{deleted.ID, dropped.ID}) {
+			t.Errorf("gone are %v, want also the one whose time had passed", gone)
+		}
+	})
 }

@@ -124,6 +124,20 @@ func (b *Broker) remove(e *entry) {
 	delete(e.queue.tasks, e.task.ID)
 	b.books.strike(e)
 	b.conclude(e)
+	b.tellGone(e)
+}
+
+// tellGone tells the user that a task is gone.
+func (b *Broker) tellGone(e *entry) {
+	if b.gone == nil {
+		return
+	}
+	defer func() {
+		if value := recover(); value != nil {
+			b.log.Error("Options.Gone panicked", "queue", e.queue.name, "id", e.task.ID, "panic", value)
+		}
+	}()
+	b.gone(e.queue.name, e.task.ID)
 }
 
 // put places an entry by its Status.

@@ -38,9 +38,6 @@ type Config struct {
 	Names func() (names []string, others bool)
 	// OnFailed is told of tasks that have ended as failed. Nil: nobody is.
 	OnFailed func(ctx context.Context, t *task.Task, err error)
-	// Ended is told of tasks that have ended, before anybody else is. It must be
-	// quick. Nil: nobody is.
-	Ended func(*task.Task)
 }
 
 // queues returns the names of the queues, sorted.

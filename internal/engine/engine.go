@@ -105,9 +105,6 @@ func (e *Engine) fanOut(settlements []settlement, refused []bool) {
 		if !one.outcome.Status.Ended() || refused != nil && refused[i] {
 			continue
 		}
-		if e.cfg.Ended != nil {
-			e.cfg.Ended(one.held.lease.Task)
-		}
 		if one.outcome.Status == task.StatusFailed {
 			e.hooks.failed(one.held.lease.Task, one.err)
 		}
