@@ -133,6 +133,9 @@ func TestAllThatAWorkerEnqueuesPassesTheMiddleware(t *testing.T) {
 			Broker: b, Client: &jobsy.ClientOptions{Use: []jobsy.EnqueueMiddleware{stamp("way", "a")}},
 		})
 		fn := func() error { return nil }
+		if err := errors.Join(w.Register("now", fn), w.Register("tick", fn)); err != nil {
+			t.Fatal(err)
+		}
 		_, err := w.RunNow("now", fn)
 		_, later := w.RunEvery("tick", fn, time.Minute)
 		if err := errors.Join(err, later); err != nil {

@@ -296,7 +296,7 @@ func (m *model) overlaps(s *schedule, tick broker.Tick) bool {
 	case m.has("takes a delayed task for ended") && last.status != task.StatusPending && last.status != task.StatusRunning:
 		return false
 	case tick.IgnoreDelayed && !m.has("IgnoreDelayed does nothing") && last.status != task.StatusPending &&
-		last.status != task.StatusRunning && last.at.After(m.now()):
+		last.status != task.StatusRunning && !last.parked && last.at.After(m.now()):
 		return false
 	case m.has("takes a running task for ended") && last.status == task.StatusRunning:
 		return false

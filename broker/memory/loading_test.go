@@ -178,6 +178,7 @@ func everyCall(b *memory.Broker) map[string]func(context.Context) error {
 		},
 		"PauseSchedule":  func(ctx context.Context) error { return b.PauseSchedule(ctx, queue, "s") },
 		"ResumeSchedule": func(ctx context.Context) error { return b.ResumeSchedule(ctx, queue, "s") },
+		"Forget":         func(ctx context.Context) error { _, err := b.Forget(ctx, queue, "s", time.Time{}); return err },
 		"Schedules":      func(ctx context.Context) error { _, _, err := b.Schedules(ctx, queue, "", 1); return err },
 		"Schedule":       func(ctx context.Context) error { _, err := b.Schedule(ctx, queue, "s"); return err },
 	}

@@ -271,7 +271,7 @@ func TestStorageHangs(t *testing.T) {
 			start := time.Now()
 			err := call(ctx)
 			needs := slices.Contains([]string{
-				"Enqueue", "Lease", "Settle", "Revise", "Pause", "Wait", "Tick", "PauseSchedule", "ResumeSchedule",
+				"Enqueue", "Lease", "Settle", "Revise", "Pause", "Wait", "Tick", "PauseSchedule", "ResumeSchedule", "Forget",
 			}, name)
 			if waits := name == "News"; needs != errors.Is(err, context.DeadlineExceeded) && !waits {
 				t.Errorf("%s returned %v after %v", name, err, time.Since(start))
