@@ -33,6 +33,8 @@ func (l *logBook) Write(line []byte) (int, error) {
 	return l.text.Write(line)
 }
 
+func (l *logBook) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
 func (l *logBook) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -51,7 +53,7 @@ func TestServerStartsWhileRedisIsAway(t *testing.T) {
 	}
 	defer b.Close()
 	book := &logBook{word: "cannot lease tasks", seen: make(chan struct{})}
-	server := jobsy.NewServer(b, &jobsy.ServerOptions{Logger: slog.New(slog.NewTextHandler(book, nil))})
+	server := jobsy.NewServer(b, &jobsy.ServerOptions{Logger: book.logger()})
 	ran := make(chan time.Time, 1)
 	server.HandleFunc("work", func(context.Context, *task.Task) error { ran <- time.Now(); return nil })
 	ctx, cancel := context.WithCancel(t.Context())

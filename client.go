@@ -15,6 +15,10 @@ import (
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
+// DefaultFailedRetention is how long a task that has failed or was cancelled stays
+// readable unless options say otherwise.
+const DefaultFailedRetention = 7 * 24 * time.Hour
+
 // DefaultMaxPayload is how large a task's payload may be unless the options say
 // otherwise: 1 MiB.
 const DefaultMaxPayload = 1 << 20
@@ -253,4 +257,19 @@ func (c *Client) revise(ctx context.Context, tasks []*task.Task, keep func(*task
 		}
 	}
 	return joined(errs)
+}
+
+var errNilBroker = &task.FieldError{Field: "broker", Rule: "must not be nil"}
+
+// isNil reports whether there is no broker, though perhaps a type of one.
+func isNil(b broker.Broker) bool {
+	v := reflect.ValueOf(b)
+	return b == nil || v.Kind() == reflect.Pointer && v.IsNil()
+}
+
+func orDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
 }

@@ -44,6 +44,18 @@ func TestLogTellsOfEachAttempt(t *testing.T) {
 	}
 }
 
+// What middleware cannot use it does without.
+func TestMiddlewareOfNothing(t *testing.T) {
+	inBubble(t, nil, func(s *jobsy.Server) {
+		s.Use(jobsy.Log(nil), jobsy.Timeout(0), jobsy.Timeout(-1))
+		s.HandleFunc("work", func(ctx context.Context, _ *task.Task) error { time.Sleep(time.Second); return ctx.Err() })
+	}, func(r *rig) {
+		work := r.enqueue(task.New("work", nil))
+		pass(time.Minute)
+		r.want(work, task.StatusCompleted, 1)
+	})
+}
+
 func TestTimeoutBoundsEveryAttempt(t *testing.T) {
 	inBubble(t, nil, func(s *jobsy.Server) {
 		s.Use(jobsy.Timeout(time.Second))

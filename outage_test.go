@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,6 +24,7 @@ type flaky struct {
 	away                     atomic.Bool
 	leases, settles, extends atomic.Int32
 	errUnavailable           error
+	errSettle                atomic.Pointer[error] // of each settlement; nil: none
 }
 
 func newFlaky() *flaky {
@@ -57,6 +59,9 @@ func (f *flaky) Settle(ctx context.Context, outcomes []broker.Outcome) []error {
 	f.settles.Add(1)
 	if f.away.Load() {
 		return f.fail(len(outcomes))
+	}
+	if err := f.errSettle.Load(); err != nil {
+		return slices.Repeat([]error{*err}, len(outcomes))
 	}
 	return f.Broker.Settle(ctx, outcomes)
 }

@@ -78,6 +78,55 @@ func TestAnErrorThatIsNoFailureCostsNothing(t *testing.T) {
 	})
 }
 
+// An error that is no failure backs off all the same: each waits longer than the
+// one before, and the task counts them.
+func TestAnErrorThatIsNoFailureBacksOff(t *testing.T) {
+	var at []time.Duration
+	began := time.Time{}
+	inBubble(t, &jobsy.ServerOptions{
+		Backoff:   task.Exponential(time.Second, time.Hour, nil),
+		IsFailure: func(error) bool { return false },
+	}, func(s *jobsy.Server) {
+		began = time.Now()
+		s.HandleFunc("work", func(context.Context, *task.Task) error {
+			at = append(at, time.Since(began))
+			return errors.New("deploying")
+		})
+	}, func(r *rig) {
+		work := r.enqueue(task.New("work", nil))
+		pass(10 * time.Minute)
+		want := []time.Duration{0, 1, 3, 7, 15, 31, 63, 127, 255, 511}
+		if len(at) != len(want) {
+			r.t.Fatalf("it ran at %v, want %d runs in ten minutes", at, len(want))
+		}
+		for i := range want {
+			if at[i] != want[i]*time.Second {
+				r.t.Errorf("run %d was after %s, want %s", i+1, at[i], want[i]*time.Second)
+			}
+		}
+		if found := r.want(work, task.StatusScheduled, 0); found.Excused != 10 || found.Snoozes != 0 {
+			r.t.Errorf("the task counts %d excuses and %d snoozes", found.Excused, found.Snoozes)
+		}
+	})
+}
+
+func TestSnoozesAreCounted(t *testing.T) {
+	inBubble(t, nil, func(s *jobsy.Server) {
+		s.HandleFunc("work", func(ctx context.Context, t *task.Task) error {
+			if t.Snoozes < 3 {
+				return jobsy.Snooze(time.Second)
+			}
+			return nil
+		})
+	}, func(r *rig) {
+		work := r.enqueue(task.New("work", nil))
+		pass(time.Minute)
+		if found := r.want(work, task.StatusCompleted, 1); found.Snoozes != 3 {
+			r.t.Errorf("the task counts %d snoozes, want 3", found.Snoozes)
+		}
+	})
+}
+
 func TestOnFailedIsToldOnce(t *testing.T) {
 	var told chan string // made in the bubble
 	inBubble(t, &jobsy.ServerOptions{

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"reflect"
 	"slices"
 	"strconv"
 	"sync"
@@ -25,7 +24,6 @@ const (
 	DefaultLeaseDuration   = 15 * time.Second
 	DefaultShutdownTimeout = 25 * time.Second
 	DefaultMaxDeliveries   = 5
-	DefaultFailedRetention = 7 * 24 * time.Hour
 )
 
 // ServerOptions are what a Server can be told. The zero value of each field is
@@ -194,21 +192,6 @@ func (o *ServerOptions) fill() {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
-	}
-}
-
-var errNilBroker = &task.FieldError{Field: "broker", Rule: "must not be nil"}
-
-// isNil reports whether there is no broker, though perhaps a type of one.
-func isNil(b broker.Broker) bool {
-	v := reflect.ValueOf(b)
-	return b == nil || v.Kind() == reflect.Pointer && v.IsNil()
-}
-
-func orDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
 	}
 }
 

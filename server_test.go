@@ -16,6 +16,8 @@ import (
 	"github.com/nex-gen-tech/jobsy"
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/broker/memory"
+	"github.com/nex-gen-tech/jobsy/broker/redis"
+	"github.com/nex-gen-tech/jobsy/internal/redistest"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -310,6 +312,108 @@ func TestServerKeepsAnUnknownName(t *testing.T) {
 		pass(time.Minute)
 		r.want(work, task.StatusCompleted, 1)
 	})
+}
+
+// Tasks of an unknown name wait without being looked at, until a server knows it:
+// by its next deployment, or by a handler that is registered later.
+func TestUnknownNamesCostNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFlaky()
+		r := start(t, f, f.Broker, nil, func(s *jobsy.Server) {
+			s.HandleFunc("known", func(context.Context, *task.Task) error { return nil })
+		})
+		defer r.stop()
+		r.enqueueMany("unknown", 500)
+		pass(time.Minute)
+		leases, settles := f.leases.Load(), f.settles.Load()
+		pass(time.Hour)
+		if l, s := f.leases.Load()-leases, f.settles.Load()-settles; l+s > 2 {
+			t.Errorf("P11: %d calls for leases and %d settlements in an hour of waiting", l, s)
+		}
+		var ran atomic.Int32
+		r.server.HandleFunc("unknown", func(_ context.Context, t *task.Task) error {
+			if t.Attempt != 1 || t.Deliveries != 1 {
+				r.t.Errorf("P7: attempt %d, delivery %d of a task that waited for its handler", t.Attempt, t.Deliveries)
+			}
+			ran.Add(1)
+			time.Sleep(time.Microsecond)
+			return nil
+		})
+		pass(time.Second)
+		if counts, err := f.Broker.Counts(t.Context(), task.DefaultQueue); ran.Load() != 500 || counts[task.StatusScheduled] != 0 {
+			t.Errorf("%d of 500 ran within a second of the registration; counts %v, %v", ran.Load(), counts, err)
+		}
+	})
+}
+
+// Two servers of one name are two: neither gets the leases of the other.
+func TestServersOfOneNameAreTwo(t *testing.T) {
+	for name, makeBroker := range map[string]func(*testing.T) func() broker.Broker{"memory": oneInMemory, "redis": manyOnRedis} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			open := makeBroker(t)
+			client := jobsy.NewClient(open(), nil)
+			var mu sync.Mutex
+			runs := make(map[string]int)
+			var left sync.WaitGroup
+			ctx, stop := context.WithCancel(t.Context())
+			var servers sync.WaitGroup
+			for range 2 {
+				server := jobsy.NewServer(open(), &jobsy.ServerOptions{Name: "twin", Concurrency: 50})
+				server.HandleFunc("work", func(_ context.Context, t *task.Task) error {
+					mu.Lock()
+					defer mu.Unlock()
+					if runs[string(t.Payload)]++; runs[string(t.Payload)] == 1 {
+						left.Done()
+					}
+					return nil
+				})
+				servers.Go(func() {
+					if err := server.Run(ctx); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			const n = 1000
+			left.Add(n)
+			for i := range n / 10 {
+				batch := make([]*task.Task, 10)
+				for j := range batch {
+					batch[j] = task.New("work", fmt.Append(nil, 10*i+j))
+				}
+				if err := client.Enqueue(ctx, batch...); err != nil {
+					t.Fatal(err)
+				}
+			}
+			left.Wait()
+			stop()
+			servers.Wait()
+			for payload, times := range runs {
+				if times != 1 {
+					t.Errorf("P2: task %s ran %d times", payload, times)
+				}
+			}
+		})
+	}
+}
+
+func oneInMemory(t *testing.T) func() broker.Broker {
+	b := memory.New(nil)
+	t.Cleanup(func() { _ = b.Close() })
+	return func() broker.Broker { return b }
+}
+
+func manyOnRedis(t *testing.T) func() broker.Broker {
+	url := redistest.Start(t).URL()
+	return func() broker.Broker {
+		b, err := redis.Open(url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = b.Close() })
+		return b
+	}
 }
 
 func TestServerConcurrencyIsAPromise(t *testing.T) {

@@ -9,9 +9,6 @@ import (
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
-// Handler runs a task.
-type Handler = func(ctx context.Context, t *task.Task) error
-
 // environment is what attempts know of their server. Nobody changes it.
 type environment struct {
 	work     context.Context // of every handler
@@ -89,14 +86,14 @@ func (a *attempt) run(goroutine uint64) {
 	a.began = time.Now()
 	a.task.StartedAt = a.task.StartedAt.Add(a.began.Sub(a.held.leased))
 	a.waited = a.wait()
-	a.ctx.limit, a.ctx.why = a.timeLimit()
-	handler, refused, why := a.admit()
+	handler, refused, refusal := a.admit()
 	if refused != nil {
-		a.end(*refused, why)
+		a.end(*refused, refusal)
 		return
 	}
 	a.task.Attempt++
-	a.ctx.runIn(goroutine)
+	limit, why := a.timeLimit()
+	a.ctx.begin(goroutine, limit, why)
 	err, unwound := errGoexit, true
 	defer func() {
 		if value := recover(); value != nil {
@@ -157,7 +154,7 @@ func (a *attempt) judge(err error, unwound bool) (broker.Outcome, error) {
 	a.took = time.Since(a.began)
 	e.now = a.task.StartedAt.Add(a.took) // the broker's clock: what it said at the lease, and what has passed here since
 	e.progress, e.result = a.ctx.reports().last()
-	return a.env.policy.verdict(&a.held.lease, &e)
+	return a.env.policy.verdict(&a.held.lease, e)
 }
 
 // end has the outcome settled.

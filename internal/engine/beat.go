@@ -22,8 +22,6 @@ const (
 	// arrivalsEvery is how often a server has the broker count what was enqueued
 	// in queues of which there is nothing else to tell.
 	arrivalsEvery = time.Minute
-	// beatLasts is how long a server counts as alive after a report.
-	beatLasts = 3 * idleBeats * beatEvery
 )
 
 // beat tells the broker that a server lives, and what it did. It counts in

@@ -160,11 +160,12 @@ func (c *handlerContext) reporting() *reports {
 	return c.said
 }
 
-// runIn notes which goroutine runs the handler.
-func (c *handlerContext) runIn(goroutine uint64) {
+// begin notes which goroutine runs the handler from now on, when its time is over,
+// and why it will be.
+func (c *handlerContext) begin(goroutine uint64, limit time.Time, why error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.goroutine = goroutine
+	c.goroutine, c.limit, c.why = goroutine, limit, why
 }
 
 // overrun is a handler that goes on although its context has ended.

@@ -15,8 +15,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -25,35 +23,6 @@ import (
 	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
-
-// grace is how long cancelled handlers may take to return.
-const grace = time.Second
-
-// Config is what an engine is told. All of it is required but for the functions
-// that say otherwise.
-type Config struct {
-	Broker          broker.Broker
-	Name            string // New adds what makes it unique
-	Concurrency     int
-	Queues          map[string]int // name: weight
-	LeaseDuration   time.Duration
-	ShutdownTimeout time.Duration
-	Policy          Policy
-	Log             *slog.Logger
-
-	// Find returns the handler of a task.
-	Find func(*task.Task) (Handler, bool)
-	// Handles reports whether Find would, for a task of that name.
-	Handles func(name string) bool
-	// Names returns the names of tasks that have handlers, and whether there are
-	// others.
-	Names func() (names []string, others bool)
-	// OnFailed is told of tasks that have ended as failed. Nil: nobody is.
-	OnFailed func(ctx context.Context, t *task.Task, err error)
-	// Ended is told of tasks that have ended, before anybody else is. It must be
-	// quick. Nil: nobody is.
-	Ended func(*task.Task)
-}
 
 // Engine is a server at work. It runs once.
 type Engine struct {
@@ -125,7 +94,7 @@ func (e *Engine) begin(work context.Context) {
 // fanOut tells everybody of settlements that were answered or given up. Refused
 // says which of them had no effect, nil that all had.
 func (e *Engine) fanOut(settlements []settlement, refused []bool) {
-	e.leases.drop(settlements)
+	e.leases.drop(leasesIn(settlements))
 	e.intake.forget(settlements)
 	e.beat.count(settlements, refused)
 	for i := range settlements {
@@ -204,6 +173,3 @@ func (e *Engine) handBack() int {
 	}
 	return len(left)
 }
-
-// queues returns the names of the queues, sorted.
-func (c *Config) queues() []string { return slices.Sorted(maps.Keys(c.Queues)) }

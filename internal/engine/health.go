@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
+// beatLasts is how long a server counts as alive after a report: three times as
+// long as one waits at most that has nothing new.
+const beatLasts = 45 * time.Second
+
 // health is what an engine knows of how it does.
 type health struct {
 	concurrency int

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"iter"
 	"log/slog"
 	"maps"
 	"sync"
@@ -97,12 +98,12 @@ func (l *leases) add(all []*held) {
 	}
 }
 
-// drop forgets the leases of settlements.
-func (l *leases) drop(settlements []settlement) {
+// drop forgets leases.
+func (l *leases) drop(all iter.Seq[*held]) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i := range settlements {
-		l.unlink(settlements[i].held)
+	for h := range all {
+		l.unlink(h)
 	}
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"iter"
 	"log/slog"
 	"sync"
 	"time"
@@ -19,6 +20,17 @@ type settlement struct {
 	err     error         // why a task has failed
 	took    time.Duration // by the handler
 	waited  time.Duration // from when the task was due; negative: that is not known
+}
+
+// leasesIn yields the leases of settlements.
+func leasesIn(settlements []settlement) iter.Seq[*held] {
+	return func(yield func(*held) bool) {
+		for i := range settlements {
+			if !yield(settlements[i].held) {
+				return
+			}
+		}
+	}
 }
 
 // settler sends settlements until they are answered. While one call is on its

@@ -51,12 +51,17 @@ type ending struct {
 
 // verdict decides what becomes of a task whose handler has ended, and writes
 // into the task, which is to be stored, what is told of it.
-func (p *Policy) verdict(l *broker.Lease, e *ending) (broker.Outcome, error) {
-	t := l.Task
+func (p *Policy) verdict(l *broker.Lease, e ending) (broker.Outcome, error) {
 	if e.err == nil {
 		return p.completed(l, e), nil
 	}
-	f := examine(e)
+	own := e // the one that goes to the heap, for what the error is asked
+	return p.judge(l, &own)
+}
+
+// judge is the verdict on a task whose handler has returned an error.
+func (p *Policy) judge(l *broker.Lease, e *ending) (broker.Outcome, error) {
+	t, f := l.Task, examine(e)
 	switch {
 	case e.cause == task.ErrCancelled:
 		record(t, e, &f)
@@ -80,11 +85,11 @@ func (p *Policy) verdict(l *broker.Lease, e *ending) (broker.Outcome, error) {
 }
 
 // completed stores the task if it is kept, and if it has a result.
-func (p *Policy) completed(l *broker.Lease, e *ending) broker.Outcome {
+func (p *Policy) completed(l *broker.Lease, e ending) broker.Outcome {
 	o := broker.Outcome{Lease: *l, Status: task.StatusCompleted}
 	t := l.Task
 	if t.Retention > 0 || e.result != nil {
-		record(t, e, &fault{})
+		record(t, &e, &fault{})
 		t.EndedAt, t.Result = e.now, e.result
 		o.Task, o.Keep = t, t.Retention
 	}

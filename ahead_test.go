@@ -17,6 +17,7 @@ func trained(t *testing.T, concurrency int, test func(r *rig, ran *atomic.Int32)
 	var ran atomic.Int32
 	inBubble(t, &jobsy.ServerOptions{Concurrency: concurrency}, func(s *jobsy.Server) {
 		s.HandleFunc("quick", func(context.Context, *task.Task) error { ran.Add(1); return nil })
+		s.HandleFunc("nap", func(context.Context, *task.Task) error { time.Sleep(10 * time.Millisecond); return nil })
 		s.HandleFunc("slow", func(ctx context.Context, _ *task.Task) error { <-ctx.Done(); return ctx.Err() })
 	}, func(r *rig) {
 		r.enqueueMany("quick", 300)

@@ -61,6 +61,34 @@ func TestLastChancesRunAlone(t *testing.T) {
 	})
 }
 
+// They run one after the other, but as fast as they can: many quick ones are no
+// reason to wait.
+func TestLastChancesKeepThePace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := memory.New(nil)
+		suspects := lostTwice(t, b, 400)
+		server := jobsy.NewServer(b, &jobsy.ServerOptions{MaxDeliveries: 3})
+		server.HandleFunc("suspect", func(context.Context, *task.Task) error { time.Sleep(time.Millisecond); return nil })
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		began := time.Now()
+		go func() { ended <- server.Run(ctx) }()
+		for _, one := range suspects {
+			if got, err := server.Client().Wait(ctx, one); err != nil || got.Status != task.StatusCompleted {
+				t.Fatalf("a task with its last chance: %+v, %v, want it completed", got, err)
+			}
+		}
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("400 tasks of a millisecond each took %s", took)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // ledger is a broker behind a wire that counts what is leased and not settled.
 type ledger struct {
 	*memory.Broker

@@ -1,0 +1,112 @@
+package jobsy_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/broker/memory"
+	"github.com/nex-gen-tech/jobsy/task"
+)
+
+// What has ended and could not be settled is no clean end.
+func TestRunTellsOfWhatItCouldNotSettle(t *testing.T) {
+	inOutage(t, &jobsy.ServerOptions{ShutdownTimeout: time.Second}, func(s *jobsy.Server) {
+		s.HandleFunc("work", func(context.Context, *task.Task) error { time.Sleep(time.Second); return nil })
+	}, func(r *rig, f *flaky) {
+		for range 3 {
+			r.enqueue(task.New("work", nil))
+		}
+		f.away.Store(true)
+		pass(2 * time.Second)
+		if err := r.stop(); err == nil || !strings.Contains(err.Error(), "3 tasks that were done with could not be settled") {
+			r.t.Errorf("P19: Run ended with %v, want it to tell of three tasks", err)
+		}
+	})
+}
+
+// A settlement is sent as long as its lease is kept, not only until the lease
+// would have run out had nobody extended it.
+func TestASettlementOutlivesTheFirstExpiry(t *testing.T) {
+	runs := 0
+	inOutage(t, &jobsy.ServerOptions{LeaseDuration: 6 * time.Second}, func(s *jobsy.Server) {
+		s.HandleFunc("work", func(context.Context, *task.Task) error { runs++; time.Sleep(20 * time.Second); return nil })
+	}, func(r *rig, f *flaky) {
+		loading := errors.New("the script is being loaded")
+		f.errSettle.Store(&loading) // neither away nor final
+		work := r.enqueue(task.New("work", nil))
+		pass(40 * time.Second)
+		f.errSettle.Store(nil)
+		pass(time.Minute)
+		if r.want(work, task.StatusCompleted, 1); runs != 1 {
+			r.t.Errorf("P1: the task ran %d times, want once", runs)
+		}
+	})
+}
+
+func TestRunEndsWithItsBroker(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := memory.New(nil)
+		server := jobsy.NewServer(b, nil)
+		ended := make(chan error, 1)
+		go func() { ended <- server.Run(t.Context()) }()
+		pass(time.Minute)
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-ended; !errors.Is(err, task.ErrClosed) {
+			t.Errorf("Run ended with %v, want task.ErrClosed", err)
+		}
+	})
+}
+
+// A clean stop leaves no warning.
+func TestACleanStopIsQuiet(t *testing.T) {
+	book := &logBook{}
+	inBubble(t, &jobsy.ServerOptions{Logger: book.logger()}, func(s *jobsy.Server) {
+		s.HandleFunc("work", func(context.Context, *task.Task) error { return nil })
+	}, func(r *rig) {
+		r.enqueueMany("work", 100)
+		pass(4999 * time.Millisecond)
+		if err := r.stop(); err != nil || strings.Contains(book.String(), "WARN") || strings.Contains(book.String(), "ERROR") {
+			r.t.Errorf("Run ended with %v and logged:\n%s", err, book)
+		}
+	})
+}
+
+// A pause takes back what was leased ahead and has not begun.
+func TestAPauseTakesBackWhatWaits(t *testing.T) {
+	trained(t, 1, func(r *rig, ran *atomic.Int32) {
+		tasks := []*task.Task{task.New("nap", nil)}
+		for range 100 {
+			tasks = append(tasks, task.New("quick", nil))
+		}
+		if err := r.client.Enqueue(r.t.Context(), tasks...); err != nil {
+			r.t.Fatal(err)
+		}
+		synctest.Wait()
+		if counts, _ := r.broker.Counts(r.t.Context(), task.DefaultQueue); counts[task.StatusRunning] < 50 {
+			r.t.Fatalf("counts %v: the server has not leased ahead, so this test shows nothing", counts)
+		}
+		if err := r.broker.Pause(r.t.Context(), task.DefaultQueue); err != nil {
+			r.t.Fatal(err)
+		}
+		pass(time.Minute)
+		if ran.Load() != 0 {
+			r.t.Errorf("%d tasks began after the pause", ran.Load())
+		}
+		if err := r.broker.Resume(r.t.Context(), task.DefaultQueue); err != nil {
+			r.t.Fatal(err)
+		}
+		pass(time.Minute)
+		if ran.Load() != 100 {
+			r.t.Errorf("%d of 100 tasks ran once the pause was over", ran.Load())
+		}
+	})
+}
