@@ -106,7 +106,7 @@ func (c *Client) Enqueue(ctx context.Context, tasks ...*task.Task) error {
 		copy(errs[start:], c.broker.Enqueue(ctx, tasks[start:end]))
 	}
 	for i, t := range tasks {
-		errs[i] = c.answered(ctx, t, were[i], errs[i])
+		errs[i] = answered(ctx, c.broker, t, were[i], errs[i])
 	}
 	return joined(errs)
 }

@@ -31,9 +31,9 @@ func restore(tasks []*task.Task, were []task.Status) {
 
 // answered writes into a task whether its outcome is unknown, and returns the error
 // that its producer is told. The task was what it says before the call.
-func (c *Client) answered(ctx context.Context, t *task.Task, was task.Status, err error) error {
+func answered(ctx context.Context, b broker.Broker, t *task.Task, was task.Status, err error) error {
 	if was == task.StatusUnknown && err != nil {
-		err = c.repeated(ctx, t, err)
+		err = repeated(ctx, b, t, err)
 	}
 	switch {
 	case err == nil:
@@ -52,7 +52,7 @@ func unknown(ctx context.Context, err error) bool {
 
 // repeated returns nil for a refusal by the task itself: an earlier call had been
 // taken.
-func (c *Client) repeated(ctx context.Context, t *task.Task, err error) error {
+func repeated(ctx context.Context, b broker.Broker, t *task.Task, err error) error {
 	var duplicate *task.DuplicateError
 	switch {
 	case !errors.As(err, &duplicate):
@@ -66,7 +66,7 @@ func (c *Client) repeated(ctx context.Context, t *task.Task, err error) error {
 		t.Status = waits(t)
 		return nil
 	}
-	return c.stands(ctx, t, err)
+	return stands(ctx, b, t, err)
 }
 
 // waits is what a task is that was just taken, as far as this process's clock can
@@ -80,8 +80,8 @@ func waits(t *task.Task) task.Status {
 
 // stands returns nil if the task with the ID of t is t: what a broker has recorded
 // since does not count. Otherwise the refusal was right.
-func (c *Client) stands(ctx context.Context, t *task.Task, refused error) error {
-	inspector, ok := c.broker.(broker.Inspector)
+func stands(ctx context.Context, b broker.Broker, t *task.Task, refused error) error {
+	inspector, ok := b.(broker.Inspector)
 	if !ok {
 		return refused
 	}
