@@ -243,12 +243,29 @@ func (c *checker) checkFence(k key, l *life) {
 	}
 	for _, e := range slices.Concat(l.settles, l.extends) {
 		for _, lease := range l.leases {
-			if e.Answer == Accepted && lease.Token > e.Token && lease.End.Before(e.Begin) {
+			if e.Answer == Accepted && lease.Token > e.Token && lease.End.Before(l.tried(e)) {
 				c.report(Fenced, k, "%s of token %d was accepted at %s, though token %d was leased", e.Type, e.Token, stamp(e.End), lease.Token)
 				return
 			}
 		}
 	}
+}
+
+// tried is when a call was made first: an earlier try that had no answer may be the
+// one that was accepted. If it has ended the task for good, no other lease can have
+// come in between.
+func (l *life) tried(e *Event) time.Time {
+	begin := e.Begin
+	if e.Type != TypeSettle || ends(e.Status) && !l.revived() {
+		return begin
+	}
+	for _, try := range l.settles {
+		same := try.Process == e.Process && try.Token == e.Token && try.Status == e.Status
+		if same && try.Answer == Unknown && try.Begin.Before(begin) {
+			begin = try.Begin
+		}
+	}
+	return begin
 }
 
 func (c *checker) checkEarly(k key, l *life) {

@@ -146,6 +146,16 @@ var cases = []struct {
 	{"a lost lease refused", "", nil, []history.Event{
 		enqueue(0), lease(1, 1), lease(12, 2), with(settle(13, 1, "completed"), answer(history.Refused)), settle(14, 2, "completed")}},
 
+	{"a settlement that comes back after another lease", "", nil, []history.Event{
+		enqueue(0), lease(1, 1), with(settle(2, 1, "retrying"), answer(history.Unknown)), lease(3, 2),
+		settle(4, 1, "retrying"), settle(5, 2, "completed")}},
+	{"a settlement first tried after another lease", history.Fenced, nil, []history.Event{
+		enqueue(0), lease(1, 1), lease(12, 2), with(settle(13, 1, "retrying"), answer(history.Unknown)),
+		settle(14, 1, "retrying"), settle(15, 2, "completed")}},
+	{"an end that comes back after another lease", history.Fenced, nil, []history.Event{
+		enqueue(0), lease(1, 1), with(settle(2, 1, "completed"), answer(history.Unknown)), lease(12, 2),
+		settle(13, 1, "completed"), with(settle(14, 2, "completed"), answer(history.Refused))}},
+
 	{"started before it was due", history.Early, nil, append(whole(0)[1:], with(enqueue(0), func(e *history.Event) { e.RunAt = moment(1.5) }))},
 	{"started when it was due", "", nil, append(whole(0)[1:], with(enqueue(0), func(e *history.Event) { e.RunAt = moment(1) }))},
 	{"retried before it was due", history.Early, nil, append(whole(0)[:4],
