@@ -147,7 +147,7 @@ func TestGatherAndThrottleOverRestart(t *testing.T) {
 		r.isAnsweredAt(r.start(t.Context(), 1), start.Add(10*time.Second), "a")
 		time.Sleep(time.Minute - 10*time.Second - 1)
 		r.isRefused(locked("refused", throttle), holder.ID)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		r.enqueue(locked("taken", throttle))
 	})
 }

@@ -26,7 +26,6 @@ type attempt struct {
 	env    *environment
 	held   *held
 	task   *task.Task // as it will be stored
-	name   string     // of the task
 	began  time.Time
 	took   time.Duration
 	waited time.Duration // from when it was due; negative: that is not known
