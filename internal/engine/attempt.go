@@ -54,15 +54,15 @@ func newAttempts(env *environment, leases []broker.Lease) []*attempt {
 		a, h := &pieces[0].attempt, &pieces[0].held
 		h.lease, h.leased, h.holder = leases[i], now, &a.ctx
 		a.env, a.held = env, h
-		a.part()
+		a.takeOver()
 		attempts[i], pieces = a, pieces[1:]
 	}
 	return attempts
 }
 
-// part gives the handler the leased task, and the attempt a copy of its own: that
+// takeOver gives the handler the leased task, and the attempt a copy of its own: that
 // can be used again, while a handler may keep what it was given for ever.
-func (a *attempt) part() {
+func (a *attempt) takeOver() {
 	leased := a.held.lease.Task
 	a.task, a.held.name = a.env.spares.Get().(*task.Task), leased.Name
 	broker.CloneInto(a.task, leased)
