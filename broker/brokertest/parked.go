@@ -212,8 +212,6 @@ func lostUnparking(s *trial) {
 }
 
 func parkedInOrder(s *trial) {
-	s.enqueue(named("a", "run out"))
-	s.leaseFor(short)
 	s.parked(named("a", "first"), named("b", "second"))
 	high := named("a", "high")
 	high.Priority = task.HighPriority
@@ -223,6 +221,10 @@ func parkedInOrder(s *trial) {
 	if _, ok := s.broker.(broker.Operator); ok {
 		s.revise(broker.Change{Priority: task.HighPriority}, raised.ID)
 	}
+	s.enqueue(named("a", "run out"))
+	dies := s.knowing(1)
+	dies.Duration = short
+	s.leaseAs(dies)
 	s.pass(short)
 	s.enqueue(newTaskOf("pending", 255))
 	req := s.request(s.worker(), 1)
