@@ -69,7 +69,7 @@ func TestOnFailedIsLeftBehind(t *testing.T) {
 		r.enqueue(task.New("fail", nil))
 		began := time.Now()
 		err := r.stop()
-		if took := time.Since(began); err == nil || !strings.Contains(err.Error(), "1 calls of OnFailed") || took < 10*time.Second || took > 12*time.Second {
+		if took := time.Since(began); err == nil || !strings.Contains(err.Error(), "calls of OnFailed that ignored their cancelled context were left behind: 1") || took < 10*time.Second || took > 12*time.Second {
 			r.t.Errorf("P14: Run ended after %s with %v, want ShutdownTimeout and a second, and an error", took, err)
 		}
 		if cause := <-cancelled; cause != task.ErrShutdown {

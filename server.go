@@ -66,8 +66,10 @@ type ServerOptions struct {
 	// last attempt, or with why there was none. It must be safe for concurrent use:
 	// ten calls run at once, apart from all else, so that one that blocks or
 	// panics holds up no task. A thousand more may wait; beyond, calls are dropped,
-	// which is logged. Its context has the values of Run's, and ends with the
-	// ShutdownTimeout. A server that dies calls nobody.
+	// which is logged. Its context has the values of Run's. As the server stops,
+	// Run waits for the calls, with the handlers, until the ShutdownTimeout; then
+	// their context ends, with the cause task.ErrShutdown, and a second later they
+	// are left behind. A server that dies calls nobody.
 	OnFailed func(ctx context.Context, t *task.Task, err error)
 	// FailedRetention is how long a failed or cancelled task stays readable,
 	// unless its own Retention is longer. Default: DefaultFailedRetention, 7
@@ -358,14 +360,14 @@ func (s *Server) names() (names []string, others bool) {
 }
 
 // Run works until ctx ends, then drains: it fetches nothing more, waits for the
-// running handlers up to ShutdownTimeout, cancels those that are left, waits one
-// more second for them to return, and hands their tasks back. Handlers' contexts
+// running handlers and calls of OnFailed up to ShutdownTimeout, cancels those that
+// are left, waits one more second for them to return, and hands the tasks back. Handlers' contexts
 // have the values of ctx.
 //
 // It returns nil after a clean end, errors of registration and options before it
-// begins, task.ErrClosed once its broker is closed, and an error if handlers were
-// left behind that ignore their context, or tasks that were done with could not be
-// settled. A broker that cannot be reached does not end it: it goes on trying, and
+// begins, task.ErrClosed once its broker is closed, and an error if handlers or
+// calls of OnFailed were left behind that ignore their context, or tasks that were
+// done with could not be settled. A broker that cannot be reached does not end it: it goes on trying, and
 // says so in the log. A server runs once; a second call returns task.ErrStarted.
 func (s *Server) Run(ctx context.Context) error {
 	if err := s.start(); err != nil {

@@ -130,7 +130,7 @@ func checkTime(field string, at time.Time) error {
 
 func checkOrder(runAt, deadline time.Time) error {
 	if !deadline.IsZero() && runAt.After(deadline) {
-		return &task.FieldError{Field: "RunAt", Rule: "must not be after Deadline", Value: runAt.Format(time.RFC3339)}
+		return &task.FieldError{Field: "RunAt", Rule: "must not be after Deadline", Value: runAt.Format(time.RFC3339) + " after " + deadline.Format(time.RFC3339)}
 	}
 	return nil
 }

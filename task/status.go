@@ -6,7 +6,7 @@ type Status string
 // A task is waiting (scheduled, pending, retrying), running, or has ended
 // (completed, failed, cancelled).
 const (
-	StatusScheduled Status = "scheduled" // waits for its time
+	StatusScheduled Status = "scheduled" // waits for its time, for another task (Latest), or for a server that handles its name
 	StatusPending   Status = "pending"   // may run now
 	StatusRunning   Status = "running"   // a worker holds its lease
 	StatusRetrying  Status = "retrying"  // an attempt failed; waits for the next

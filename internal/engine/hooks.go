@@ -113,5 +113,5 @@ func (h *hooks) close(timeout time.Duration) error {
 	defer h.mu.Unlock()
 	left := hooksAtOnce - h.free + len(h.waiting)
 	h.waiting = nil
-	return fmt.Errorf("%d calls of OnFailed ignored their cancelled context and were left behind", left)
+	return fmt.Errorf("calls of OnFailed that ignored their cancelled context were left behind: %d", left)
 }

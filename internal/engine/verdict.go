@@ -55,8 +55,8 @@ func (p *Policy) verdict(l *broker.Lease, e ending) (broker.Outcome, error) {
 	if e.err == nil {
 		return p.completed(l, e), nil
 	}
-	own := e // the one that goes to the heap, for what the error is asked
-	return p.judge(l, &own)
+	kept := e // the one that goes to the heap, for what the error is asked
+	return p.judge(l, &kept)
 }
 
 // judge is the verdict on a task whose handler has returned an error.
@@ -262,13 +262,24 @@ func examine(e *ending) fault {
 		f.err = &interruptedError{cause, e.err}
 	}
 	if trouble := guarded(func() { f.ask(e.err, cause) }); trouble != nil {
-		f.text = fmt.Sprintf("an error of type %T that does not say what it is: %v", e.err, trouble)
+		f.text = fmt.Sprintf("an error of type %T that does not say what it is: %v", own(e.err), trouble)
 		if cause != nil {
 			f.text = cause.Error() + ": " + f.text
 		}
 	}
 	f.text = broker.Cut(f.text, maxError)
 	return f
+}
+
+// own returns what a user's function has put into an error of ours.
+func own(err error) error {
+	switch wrapper := err.(type) {
+	case *Skip:
+		return own(wrapper.Err)
+	case *After:
+		return own(wrapper.Err)
+	}
+	return err
 }
 
 // ask asks the error. It may panic.

@@ -92,6 +92,7 @@ func TestVerdict(t *testing.T) {
 		"lease lost":                {ending: ending{err: errBoom, cause: task.ErrLeaseLost}, status: task.StatusPending, attempt: 2},
 		"a panic as it shuts down":  {ending: ending{err: NewPanicError("no"), cause: task.ErrShutdown, unwound: true}, status: task.StatusRetrying, delay: 2 * time.Minute, attempt: 2, text: "panic: no"},
 		"a typed nil":               {ending: ending{err: absent}, status: task.StatusRetrying, delay: 2 * time.Minute, attempt: 2, text: "*engine.typedNil that does not say what it is: panic: "},
+		"a typed nil, skipped":      {ending: ending{err: &Skip{absent}}, status: task.StatusFailed, keep: time.Hour, attempt: 2, text: "an error of type *engine.typedNil that does", is: absent},
 		"a typed nil, cancelled":    {ending: ending{err: absent, cause: task.ErrCancelled}, status: task.StatusCancelled, keep: time.Hour, attempt: 2, text: "task cancelled: an error of type"},
 		"an error whose Is panics":  {ending: ending{err: hostile{func() { panic("is") }}}, status: task.StatusRetrying, delay: 2 * time.Minute, attempt: 2, text: "panic: is"},
 		"an error whose Is goes":    {ending: ending{err: hostile{runtime.Goexit}}, status: task.StatusRetrying, delay: 2 * time.Minute, attempt: 2, text: "runtime.Goexit was called"},
