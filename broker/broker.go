@@ -116,7 +116,10 @@ type Broker interface {
 
 // LeaseRequest says what a worker wants.
 type LeaseRequest struct {
-	Worker   string        // who asks; unique among all live workers
+	// Worker is who asks. It is unique among all live workers: a jobsy.Server puts
+	// a random part behind its name. What a call has been granted is handed out
+	// again to the next call of that Worker if the reply was lost.
+	Worker   string
 	Queues   []string      // where to look; the preferred first
 	Max      int           // 1 to MaxBatch
 	Duration time.Duration // how long each lease lasts, at least a millisecond
