@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,7 +30,7 @@ type store struct {
 	mu        sync.Mutex
 	flaw      string
 	lost      bool // the reply to the next change gets lost
-	ahead     time.Duration
+	ahead     atomic.Int64
 	sequence  int64
 	token     int64
 	entries   []*entry
@@ -113,7 +114,7 @@ func (m *store) now() time.Time {
 	if m.has("judges by this process's clock") {
 		return time.Now()
 	}
-	return time.Now().Add(m.ahead)
+	return time.Now().Add(time.Duration(m.ahead.Load()))
 }
 
 // after returns the time d from now.
@@ -125,9 +126,7 @@ func (m *store) after(d time.Duration) time.Time {
 }
 
 func (m *store) advance(d time.Duration) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.ahead += d
+	m.ahead.Add(int64(d))
 }
 
 func (m *store) loseReply() {
@@ -427,7 +426,8 @@ func (m *model) restart() *model {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	after := newModel(m.flaw)
-	after.ahead, after.sequence, after.token = m.ahead, m.sequence, m.token
+	after.sequence, after.token = m.sequence, m.token
+	after.ahead.Store(m.ahead.Load())
 	if !m.has("a restart loses locks") {
 		after.locks = m.locks
 	}
