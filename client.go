@@ -89,7 +89,8 @@ func NewClient(b broker.Broker, opts *ClientOptions) *Client {
 // single task is returned as it is, that of several as a *BatchError. It is
 // task.ErrDuplicate for an ID that is in use, also if the task there is this one:
 // to enqueue it once more, enqueue its Again. Enqueue ends with its context, and
-// within seconds without one.
+// within seconds without one; only in memory with a storage.Storage it waits for
+// that, however long it takes.
 //
 // It is task.ErrUnavailable if the broker could not be reached or did not answer in
 // time. Then, and when the context ended, whether a task was taken is unknown: such
@@ -160,6 +161,10 @@ func (c *Client) Get(ctx context.Context, t *task.Task) (*task.Task, error) {
 // or task.ErrCancelled, if the task has not completed; the task is returned then
 // too. A task that one waits for stays readable for a minute after its end; who
 // comes later finds it within its Retention, and then gets task.ErrNotFound.
+//
+// What the last attempt has left in it (Attempt, StartedAt, EndedAt, Worker,
+// History) is recorded of a task that failed, was cancelled, has a result or a
+// Retention. Of any other that has completed only the Status counts.
 func (c *Client) Wait(ctx context.Context, t *task.Task) (*task.Task, error) {
 	notifier, err := optional[broker.Notifier](c)
 	if err != nil {

@@ -367,8 +367,10 @@ func (s *Server) names() (names []string, others bool) {
 // It returns nil after a clean end, errors of registration and options before it
 // begins, task.ErrClosed once its broker is closed, and an error if handlers or
 // calls of OnFailed were left behind that ignore their context, or tasks that were
-// done with could not be settled. A broker that cannot be reached does not end it: it goes on trying, and
-// says so in the log. A server runs once; a second call returns task.ErrStarted.
+// done with could not be settled. A broker that cannot be reached does not end it:
+// it goes on trying, and says so in the log. A broker whose calls do not end with
+// their contexts holds it up: the in-memory one does, while its storage.Storage
+// hangs. A server runs once; a second call returns task.ErrStarted.
 func (s *Server) Run(ctx context.Context) error {
 	if err := s.start(); err != nil {
 		return err

@@ -325,7 +325,8 @@ func (w *Worker) checkOnce(name string, own Handler, opts []TaskOptions) error {
 // that comes before the last run has ended passes, unless TaskOptions.Overlap says
 // otherwise. A run that has failed is then tried again no later than an interval
 // afterwards. The task it returns stands for the schedule: each tick is a task of
-// its own. Its errors are those of RunNow.
+// its own. Without a Storage and a Broker, two of one name are two schedules. Its
+// errors are those of RunNow.
 func (w *Worker) RunEvery(name string, fn func() error, interval time.Duration, opts ...TaskOptions) (*task.Task, error) {
 	if err := checkInterval(interval); err != nil {
 		return nil, err

@@ -13,7 +13,9 @@ import (
 // process left is there again after a restart.
 //
 // The broker makes one call at a time, from changing goroutines, and waits for it:
-// those who enqueue, lease and settle take turns, so a slow storage slows them. An
+// those who enqueue, lease and settle take turns, so a slow storage slows them, and
+// one that hangs holds up the call that is in it, whatever its context, and the end
+// of the server that made it. An
 // error or a panic fails the call that it belongs to, as task.ErrUnavailable; the
 // task is then as it was. The task that is handed over must not be changed or kept;
 // record.Encode of package broker/record makes a compact record of it, which

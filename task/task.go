@@ -80,7 +80,8 @@ type Task struct {
 	Status Status
 	// Attempt counts the attempts that were answered for; to the handler of a
 	// running one, that one as well: 1 in a task's first run. An attempt that
-	// a dead worker left behind does not count.
+	// a dead worker left behind does not count, nor one that was snoozed, or whose
+	// error was no failure: see Snoozes and Excused.
 	Attempt int
 	// LastError is the message of the attempt that failed last.
 	LastError string
@@ -103,7 +104,8 @@ type Task struct {
 	// Progress is what the handler reported last.
 	Progress Progress
 	// History has the attempts that were answered for, the last ten, the
-	// oldest first.
+	// oldest first: those whose error was no failure among them, which the next
+	// attempt has its number from; not those that were snoozed.
 	History []Run
 	// Members are the tasks that were gathered into this one, in the order in
 	// which they came: ID, Name, Payload, Headers and EnqueuedAt of each.
