@@ -193,7 +193,11 @@ func TestAServersClientAWorkerAndSchedulesAreTraced(t *testing.T) {
 			return jobsy.NewServer(b, &jobsy.ServerOptions{Client: opts}).Client().Enqueue(ctx, task.New("email", nil))
 		},
 		"Worker": func(_ context.Context, b *memory.Broker, opts *jobsy.ClientOptions) error {
-			_, err := jobsy.NewWorker(&jobsy.WorkerOptions{Broker: b, Client: opts}).RunNow("email", func() error { return nil })
+			w := jobsy.NewWorker(&jobsy.WorkerOptions{Broker: b, Client: opts})
+			if err := w.Register("email", func() error { return nil }); err != nil {
+				return err
+			}
+			_, err := w.RunNow("email", nil)
 			return err
 		},
 		"schedule": func(ctx context.Context, b *memory.Broker, opts *jobsy.ClientOptions) error {
