@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -59,7 +60,7 @@ func (i *instruments) process(ctx context.Context, t *task.Task) (context.Contex
 	ctx = i.extract(ctx, t)
 	ctx, p.span = i.tracer.Start(ctx, opProcess+" "+p.queue,
 		trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(attrs...), trace.WithLinks(i.linksOf(t)...))
-	if waited, ok := waitOf(t); ok {
+	if waited, ok := broker.Waited(t); ok {
 		i.waits.Record(ctx, waited.Seconds(), metric.WithAttributes(
 			semconv.MessagingSystemKey.String(system), semconv.MessagingDestinationName(p.queue)))
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
@@ -117,7 +118,7 @@ func (s *ServerCollector) Middleware(next jobsy.Handler) jobsy.Handler {
 		if t.Attempt > 1 {
 			s.retries.WithLabelValues(queue, name).Inc()
 		}
-		if waited, ok := waitOf(t); ok {
+		if waited, ok := broker.Waited(t); ok {
 			s.waits.WithLabelValues(queue, name).Observe(waited.Seconds())
 		}
 		s.running.Inc()

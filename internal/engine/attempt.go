@@ -177,16 +177,11 @@ func releaseAll(attempts []*attempt) {
 }
 
 // wait is how long the task was due before it started, or negative where that
-// cannot be told: a worker died with it, it began anew, or it waited for others.
+// cannot be told.
 func (a *attempt) wait() time.Duration {
-	t, mode := a.task, a.task.Unique.Mode
-	due := t.EnqueuedAt
-	if t.RunAt.After(due) {
-		due = t.RunAt
-	}
-	anew := t.RunAt.IsZero() && len(t.History) > 0
-	if due.IsZero() || a.held.lease.Deliveries > 1 || anew || mode == task.Debounce || mode == task.Latest || t.Gather.Key != "" {
+	waited, ok := broker.Waited(a.task)
+	if !ok {
 		return -1
 	}
-	return max(t.StartedAt.Sub(due), 0)
+	return waited
 }

@@ -1,4 +1,4 @@
-package telemetry
+package broker
 
 import (
 	"time"
@@ -6,10 +6,10 @@ import (
 	"github.com/nex-gen-tech/jobsy/task"
 )
 
-// waitOf returns how long a task had been due when its attempt began, as
-// broker.Tally has it. It cannot be told of one that a worker lost, that was run
-// anew, or that waited for others of its kind.
-func waitOf(t *task.Task) (waited time.Duration, ok bool) {
+// Waited returns for how long a task had been due when its attempt began, as
+// [Tally] has it. OK is false where the task cannot tell: a worker lost it, it was
+// run anew, or it waited for others of its kind.
+func Waited(t *task.Task) (waited time.Duration, ok bool) {
 	due, mode := t.EnqueuedAt, t.Unique.Mode
 	if t.RunAt.After(due) {
 		due = t.RunAt
