@@ -41,6 +41,23 @@ func (r *rig) enqueueMany(name string, n int) {
 	synctest.Wait()
 }
 
+// leaseAheadOf has the server run a task of that name, and lease some of a hundred
+// quick ones behind it.
+func (r *rig) leaseAheadOf(name string) {
+	r.t.Helper()
+	tasks := []*task.Task{task.New(name, nil)}
+	for range 100 {
+		tasks = append(tasks, task.New("quick", nil))
+	}
+	if err := r.client.Enqueue(r.t.Context(), tasks...); err != nil {
+		r.t.Fatal(err)
+	}
+	synctest.Wait()
+	if counts, _ := r.broker.Counts(r.t.Context(), task.DefaultQueue); counts[task.StatusRunning] < 50 {
+		r.t.Fatalf("counts %v: the server has not leased ahead, so this test shows nothing", counts)
+	}
+}
+
 // Tasks behind a slow one get the other slots within milliseconds.
 func TestATaskDoesNotWaitWhileASlotIsFree(t *testing.T) {
 	trained(t, 2, func(r *rig, ran *atomic.Int32) {
@@ -58,17 +75,7 @@ func TestATaskDoesNotWaitWhileASlotIsFree(t *testing.T) {
 // Tasks that were leased ahead of a slow one go back to other servers.
 func TestATaskDoesNotWaitBehindASlowOne(t *testing.T) {
 	trained(t, 1, func(r *rig, ran *atomic.Int32) {
-		tasks := []*task.Task{task.New("slow", nil)}
-		for range 100 {
-			tasks = append(tasks, task.New("quick", nil))
-		}
-		if err := r.client.Enqueue(r.t.Context(), tasks...); err != nil {
-			r.t.Fatal(err)
-		}
-		synctest.Wait()
-		if counts, _ := r.broker.Counts(r.t.Context(), task.DefaultQueue); counts[task.StatusRunning] < 50 {
-			r.t.Fatalf("counts %v: the server has not leased ahead, so this test shows nothing", counts)
-		}
+		r.leaseAheadOf("slow")
 		other := start(r.t, r.broker, r.broker, nil, func(s *jobsy.Server) {
 			s.HandleFunc("quick", func(_ context.Context, t *task.Task) error {
 				if t.Deliveries != 1 || t.Attempt != 1 {
@@ -89,14 +96,7 @@ func TestATaskDoesNotWaitBehindASlowOne(t *testing.T) {
 // What was leased ahead is handed back when the server stops.
 func TestShutdownHandsBackWhatWaits(t *testing.T) {
 	trained(t, 1, func(r *rig, ran *atomic.Int32) {
-		tasks := []*task.Task{task.New("slow", nil)}
-		for range 100 {
-			tasks = append(tasks, task.New("quick", nil))
-		}
-		if err := r.client.Enqueue(r.t.Context(), tasks...); err != nil {
-			r.t.Fatal(err)
-		}
-		synctest.Wait()
+		r.leaseAheadOf("slow")
 		stopped := make(chan error, 1)
 		go func() { stopped <- r.stop() }()
 		synctest.Wait()

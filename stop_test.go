@@ -83,17 +83,7 @@ func TestACleanStopIsQuiet(t *testing.T) {
 // A pause takes back what was leased ahead and has not begun.
 func TestAPauseTakesBackWhatWaits(t *testing.T) {
 	trained(t, 1, func(r *rig, ran *atomic.Int32) {
-		tasks := []*task.Task{task.New("nap", nil)}
-		for range 100 {
-			tasks = append(tasks, task.New("quick", nil))
-		}
-		if err := r.client.Enqueue(r.t.Context(), tasks...); err != nil {
-			r.t.Fatal(err)
-		}
-		synctest.Wait()
-		if counts, _ := r.broker.Counts(r.t.Context(), task.DefaultQueue); counts[task.StatusRunning] < 50 {
-			r.t.Fatalf("counts %v: the server has not leased ahead, so this test shows nothing", counts)
-		}
+		r.leaseAheadOf("nap")
 		if err := r.broker.Pause(r.t.Context(), task.DefaultQueue); err != nil {
 			r.t.Fatal(err)
 		}
