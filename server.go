@@ -368,9 +368,9 @@ func (s *Server) names() (names []string, others bool) {
 // begins, task.ErrClosed once its broker is closed, and an error if handlers or
 // calls of OnFailed were left behind that ignore their context, or tasks that were
 // done with could not be settled. A broker that cannot be reached does not end it:
-// it goes on trying, and says so in the log. A broker whose calls do not end with
-// their contexts holds it up: the in-memory one does, while its storage.Storage
-// hangs. A server runs once; a second call returns task.ErrStarted.
+// it goes on trying, and says so in the log. A settlement that does not come back is
+// left behind, a lease call whose context has ended is waited for: the in-memory
+// broker makes one wait while its storage.Storage hangs. A server runs once; a second call returns task.ErrStarted.
 func (s *Server) Run(ctx context.Context) error {
 	if err := s.start(); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nex-gen-tech/jobsy"
+	"github.com/nex-gen-tech/jobsy/broker"
 	"github.com/nex-gen-tech/jobsy/broker/memory"
 	"github.com/nex-gen-tech/jobsy/task"
 )
@@ -45,6 +46,50 @@ func TestASettlementOutlivesTheFirstExpiry(t *testing.T) {
 		pass(time.Minute)
 		if r.want(work, task.StatusCompleted, 1); runs != 1 {
 			r.t.Errorf("P1: the task ran %d times, want once", runs)
+		}
+	})
+}
+
+// stuckBroker does not come back from Settle, whatever its context, until it is
+// let go.
+type stuckBroker struct {
+	*memory.Broker
+	release chan struct{}
+}
+
+func (b *stuckBroker) Settle(ctx context.Context, outcomes []broker.Outcome) []error {
+	<-b.release
+	return b.Broker.Settle(ctx, outcomes)
+}
+
+// A broker that does not come back is left behind, and what it owes is told. What it
+// says afterwards is nobody's business any more.
+func TestRunEndsThoughItsBrokerHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &stuckBroker{memory.New(nil), make(chan struct{})}
+		told := 0
+		server := jobsy.NewServer(b, &jobsy.ServerOptions{
+			ShutdownTimeout: 10 * time.Second, OnFailed: func(context.Context, *task.Task, error) { told++ },
+		})
+		server.HandleFunc("fail", func(context.Context, *task.Task) error { return jobsy.SkipRetry(errors.New("no")) })
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- server.Run(ctx) }()
+		if err := server.Client().Enqueue(ctx, task.New("fail", nil), task.New("fail", nil)); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Second)
+		stop()
+		began := time.Now()
+		err := <-ended
+		if took := time.Since(began); err == nil || !strings.Contains(err.Error(), "2 tasks that were done with could not be settled") || took > 15*time.Second {
+			t.Errorf("P14: Run ended after %s with %v", took, err)
+		}
+		close(b.release)
+		pass(time.Minute)
+		if told != 0 {
+			t.Errorf("OnFailed was called %d times after Run had returned", told)
 		}
 	})
 }

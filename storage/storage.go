@@ -14,8 +14,8 @@ import (
 //
 // The broker makes one call at a time, from changing goroutines, and waits for it:
 // those who enqueue, lease and settle take turns, so a slow storage slows them, and
-// one that hangs holds up the call that is in it, whatever its context, and the end
-// of the server that made it. An
+// one that hangs holds up the call that is in it, whatever its context, and, if that
+// is a lease call, the end of its server. An
 // error or a panic fails the call that it belongs to, as task.ErrUnavailable; the
 // task is then as it was. The task that is handed over must not be changed or kept;
 // record.Encode of package broker/record makes a compact record of it, which

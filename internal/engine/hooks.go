@@ -27,8 +27,9 @@ type hooks struct {
 
 	mu      sync.Mutex
 	waiting []failure
-	free    int           // of hooksAtOnce
-	dropped int           // since the last that was not
+	free    int // of hooksAtOnce
+	dropped int // since the last that was not
+	closed  bool
 	idle    chan struct{} // closed once the last call has returned; nil: nobody waits for that
 }
 
@@ -54,6 +55,7 @@ func (h *hooks) failed(t *task.Task, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
+	case h.closed: // told by a call that was left behind
 	case h.free > 0:
 		h.free--
 		go h.run(failure{own, err})
@@ -98,6 +100,7 @@ func (h *hooks) next() (f failure, more bool) {
 func (h *hooks) close(timeout time.Duration) error {
 	idle := make(chan struct{})
 	h.mu.Lock()
+	h.closed = true
 	if h.free == hooksAtOnce {
 		close(idle)
 	} else {

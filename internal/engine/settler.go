@@ -52,8 +52,9 @@ type settler struct {
 
 	mu      sync.Mutex
 	waiting []settlement
+	sending int // settlements of tasks that are done with, in the call on its way
 	closed  bool
-	given   int           // how many were given up
+	given   int           // how many of those were given up
 	added   chan struct{} // holds a value after something was added
 }
 
@@ -88,15 +89,37 @@ func (s *settler) notify() {
 }
 
 // close waits until all settlements are answered or given up, and returns how
-// many were given up.
+// many of tasks that are done with were given up. Where there is no more time it
+// waits a moment: a call that does not end with its context is left behind.
 func (s *settler) close() int {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
 	s.notify()
-	s.running.Wait()
+	ended := make(chan struct{})
+	go func() { // ends with the last call
+		s.running.Wait()
+		close(ended)
+	}()
+	if s.ctx.Err() == nil {
+		<-ended
+	}
+	within(grace, ended)
 	s.giveUp()
-	return s.given
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.given + s.sending + doneWith(s.waiting)
+}
+
+// doneWith counts the settlements of tasks that have been run: all but those that
+// are handed back.
+func doneWith(settlements []settlement) (n int) {
+	for i := range settlements {
+		if settlements[i].outcome.Status != task.StatusPending {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *settler) run() {
@@ -105,6 +128,7 @@ func (s *settler) run() {
 	for range s.added {
 		batch, closed := s.take(spare)
 		left := s.send(batch)
+		s.sent()
 		switch {
 		case len(left) > 0:
 			if outage.begins() {
@@ -128,6 +152,7 @@ func (s *settler) take(spare []settlement) (batch []settlement, closed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	batch, s.waiting = s.waiting, spare
+	s.sending = doneWith(batch)
 	return batch, s.closed
 }
 
@@ -137,6 +162,13 @@ func (s *settler) putBack(left []settlement) {
 	s.waiting = append(left, s.waiting...)
 	s.mu.Unlock()
 	s.notify()
+}
+
+// sent notes that the call on its way was answered.
+func (s *settler) sent() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sending = 0
 }
 
 // send makes as few calls as there can be, and returns what has to be sent
@@ -190,9 +222,9 @@ func (s *settler) final(one *settlement, err error) bool {
 		!errors.Is(err, task.ErrUnavailable) && time.Now().After(s.expiry(one.held)):
 		s.log.Error("task cannot be settled; it runs again once its lease has passed",
 			"task", lease.ID, "status", one.outcome.Status, "error", err)
-		if one.outcome.Status != task.StatusPending {
-			s.given++
-		}
+		s.mu.Lock()
+		s.given += doneWith([]settlement{*one})
+		s.mu.Unlock()
 		return true
 	}
 	return false
