@@ -81,7 +81,7 @@ func leasesOf(attempts []*attempt) []*held {
 
 // run calls the handler and settles what it returns. Panics and runtime.Goexit
 // end in the deferred call too.
-func (a *attempt) run(goroutine uint64) {
+func (a *attempt) run() {
 	a.began = time.Now()
 	a.task.StartedAt = a.task.StartedAt.Add(a.began.Sub(a.held.leased))
 	a.waited = a.wait()
@@ -92,7 +92,7 @@ func (a *attempt) run(goroutine uint64) {
 	}
 	a.task.Attempt++
 	limit, why := a.timeLimit()
-	a.ctx.begin(goroutine, limit, why)
+	a.ctx.begin(limit, why)
 	err, unwound := errGoexit, true
 	defer func() {
 		if value := recover(); value != nil {
@@ -101,7 +101,7 @@ func (a *attempt) run(goroutine uint64) {
 		a.end(a.judge(err, unwound))
 	}()
 	a.ctx.task.StartedAt, a.ctx.task.Attempt = a.task.StartedAt, a.task.Attempt
-	err = handler(&a.ctx, a.ctx.task)
+	err = a.ctx.call(handler)
 	unwound = false
 }
 

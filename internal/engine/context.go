@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"time"
 
@@ -28,7 +29,7 @@ type handlerContext struct {
 	cancel    context.CancelCauseFunc
 	stop      context.CancelFunc // frees the timer
 	said      *reports           // nil: nothing yet
-	goroutine uint64             // that runs the handler; 0: none does
+	running   bool               // the handler has begun, and not returned
 }
 
 // Deadline implements context.Context.
@@ -105,7 +106,7 @@ func (c *handlerContext) end(cause error) bool {
 func (c *handlerContext) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.over, c.goroutine = true, 0
+	c.over, c.running = true, false
 	if c.cancel != nil {
 		c.cancel(nil)
 	}
@@ -160,19 +161,28 @@ func (c *handlerContext) reporting() *reports {
 	return c.said
 }
 
-// begin notes which goroutine runs the handler from now on, when its time is over,
-// and why it will be.
-func (c *handlerContext) begin(goroutine uint64, limit time.Time, why error) {
+// begin notes that the handler runs from now on, when its time is over, and why it
+// will be.
+func (c *handlerContext) begin(limit time.Time, why error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.goroutine, c.limit, c.why = goroutine, limit, why
+	c.running, c.limit, c.why = true, limit, why
+}
+
+// call calls the handler with its own copy of the task. Its frame, with the context
+// as its argument, is what an overdue handler's stack is found by: see stackOf.
+//
+//go:noinline
+func (c *handlerContext) call(handler Handler) error {
+	err := handler(c, c.task)
+	runtime.KeepAlive(c)
+	return err
 }
 
 // overrun is a handler that goes on although its context has ended.
 type overrun struct {
-	since     time.Time // when it ended
-	cause     error
-	goroutine uint64
+	since time.Time // when it ended
+	cause error
 }
 
 // overruns returns since when the handler should have returned, if it runs and
@@ -180,14 +190,13 @@ type overrun struct {
 func (c *handlerContext) overruns(now time.Time) (o overrun, is bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	o.goroutine = c.goroutine
 	if c.cause != nil {
 		o.since, o.cause = c.cancelled, c.cause
 	}
 	if !c.limit.IsZero() && now.After(c.limit) && (o.cause == nil || c.limit.Before(o.since)) {
 		o.since, o.cause = c.limit, c.why
 	}
-	return o, o.cause != nil && c.goroutine != 0
+	return o, o.cause != nil && c.running
 }
 
 // TaskOf returns the task that a handler is running, its own copy, or nil outside

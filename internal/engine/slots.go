@@ -127,14 +127,14 @@ func (s *slots) begin(attempts []*attempt) {
 // serve runs attempts in one goroutine, as long as there are any: a used stack
 // need not grow again.
 func (s *slots) serve(a *attempt) {
-	finished, self := false, goroutine()
+	finished := false
 	defer func() {
 		if !finished { // a handler called runtime.Goexit, which ends this goroutine
 			s.running.Go(func() { s.serve(s.next(0)) })
 		}
 	}()
 	for a != nil {
-		a.run(self)
+		a.run()
 		a = s.next(a.took)
 	}
 	finished = true
